@@ -1,0 +1,1 @@
+"""The shared code of the study: what the numbered notebooks import."""

@@ -1,0 +1,53 @@
+"""One look for all figures; a figure is saved with the numbers behind it."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from lib.paths import relative, workspace, written_atomically
+
+
+def use_style() -> None:
+    """Set the style of every figure of the series."""
+    sns.set_theme(context="notebook", style="ticks", palette="colorblind")
+    plt.rcParams.update(
+        {
+            "figure.figsize": (8.0, 4.5),
+            "figure.dpi": 80,
+            "savefig.dpi": 150,
+            "savefig.bbox": "tight",
+            "figure.constrained_layout.use": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": "medium",
+            "legend.frameon": False,
+            "svg.hashsalt": "study",
+        }
+    )
+
+
+def titled(title: str, study_title: str) -> str:
+    """`title` with the study's word in front: ``"synthetic sample: ..."``; unchanged where that is empty."""
+    return f"{study_title}: {title}" if study_title else title
+
+
+def save_figure(figure: Figure, data: pd.DataFrame, study: str, name: str) -> None:
+    """Save `figure` as ``figures/<study>/<name>.png`` and ``.pdf`` with the `data` behind it as ``.csv``."""
+    folder = workspace() / "figures" / study
+    for suffix in (".png", ".pdf"):
+        with written_atomically(folder / f"{name}{suffix}") as temporary:
+            # no date in the file: the same figure is the same bytes
+            figure.savefig(temporary, metadata={"CreationDate": None} if suffix == ".pdf" else None)
+    with written_atomically(folder / f"{name}.csv") as temporary:
+        data.to_csv(temporary, index=False)
+
+
+def save_table(data: pd.DataFrame, study: str, name: str) -> str:
+    """Save `data` as ``tables/<study>/<name>.csv``; give its path as a reader should see it."""
+    path = workspace() / "tables" / study / f"{name}.csv"
+    with written_atomically(path) as temporary:
+        data.to_csv(temporary, index=False)
+    return relative(path)
