@@ -1,0 +1,15 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real clips (``cremad/VideoFlash``, ``ravdess/Actor_NN``, ``openface``), or a skip that says so."""
+    folder = os.environ.get("REAL_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("REAL_DATA names no folder of real clips, so nothing real is tested here")
+    return Path(folder)
