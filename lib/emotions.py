@@ -18,7 +18,14 @@ COLOURS = {
 }
 
 #: The emotion's code in a CREMA-D file name.
-CREMAD_CODES = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
+CREMAD_CODES = {
+    "ANG": "angry",
+    "DIS": "disgust",
+    "FEA": "fear",
+    "HAP": "happy",
+    "NEU": "neutral",
+    "SAD": "sad",
+}
 
 #: The emotion's code in a RAVDESS file name; calm (02) and surprised (08) are not among the six.
 RAVDESS_CODES = {"01": "neutral", "03": "happy", "04": "sad", "05": "angry", "06": "fear", "07": "disgust"}

@@ -1,0 +1,66 @@
+# Every target with one line: make help
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+STUDY ?= sample
+CORES ?= all
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/default --cores $(CORES)
+MODELS := data/models/face_detection_short_range.tflite data/models/face_landmark.tflite
+# TensorFlow's own chatter hides what a run has to say
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+# real clips that lie beside a checkout are tested when they are there
+ifneq ($(wildcard ../shared/data),)
+export REAL_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: help reproduce paper lab test lint bench check-real notebooks clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(MODELS) &: .venv/installed
+	$(BIN)/python -m lib fetch-models
+	@touch $(MODELS)
+
+setup: .venv/installed $(MODELS)  ## install everything into .venv and fetch the two landmark models
+
+reproduce: setup  ## run the whole study on the sample corpora: tables, figures, notebooks (STUDY=... for another)
+	@$(BIN)/python -m lib check --study $(STUDY)
+	$(SNAKEMAKE) --config study=$(STUDY)
+	@$(BIN)/python -m lib summarise --study $(STUDY)
+
+paper: setup  ## run the paper's study on the real corpora: make paper CREMAD=folder RAVDESS=folder
+	@test -d "$(CREMAD)" -a -d "$(RAVDESS)" || \
+	  { echo "Name the two folders: make paper CREMAD=/data/CREMA-D RAVDESS=/data/RAVDESS"; exit 1; }
+	$(SNAKEMAKE) --config study=paper cremad="$(abspath $(CREMAD))" ravdess="$(abspath $(RAVDESS))"
+	@$(BIN)/python -m lib summarise --study paper
+
+lab: setup  ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+test: setup lint  ## run all tests
+	$(BIN)/python -m pytest
+
+lint: .venv/installed  ## check the style of modules, notebooks and workflow
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check -l 120 workflow/Snakefile
+
+check-real: setup  ## mask real clips and compare with OpenFace: make check-real DATA=folder (without: four RAVDESS samples)
+	$(BIN)/python -m lib.check_real $(if $(DATA),"$(DATA)")
+
+bench: setup  ## measure masking against decoding, and a training step against the plain Keras form
+	$(BIN)/python tests/benchmarks/bench_masking.py
+	$(BIN)/python tests/benchmarks/bench_training.py
+
+clean:  ## delete what the sample study made (the videos, the runs), keep the tables and figures
+	rm -rf data/sample papermill_runs/sample .snakemake

@@ -1,0 +1,124 @@
+"""The steps of the workflow that are no notebooks: ``python -m lib STEP --study NAME ...``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from lib import cremad, landmarks, ravdess, sequences
+from lib.faces import mask_corpus
+from lib.paths import relative, written_atomically
+from lib.problems import InputProblem, write_problems
+from lib.study import CORPORA, Study, load
+from lib.synthetic import render_corpus
+
+log = logging.getLogger("lib")
+ADAPTERS = {"cremad": cremad, "ravdess": ravdess}
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    with written_atomically(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def render(study: Study, corpus: str, cores: int) -> None:
+    """Render the synthetic corpus in the corpus' own layout."""
+    wanted = study.render[corpus]
+    folder = study.corpora[corpus]["folder"]
+    render_corpus(
+        corpus, folder, actors=wanted["actors"], clips=wanted["clips"], seed=study.render["seed"], processes=cores
+    )
+
+
+def list_clips(study: Study, corpus: str, cores: int) -> None:
+    """Write clips.csv, and problems_clips.csv with every file that is not used and why."""
+    folder = study.corpora[corpus]["folder"]
+    options = {"modality": study.settings["transfer_modality"]} if corpus == "ravdess" else {}
+    clips, problems = ADAPTERS[corpus].list_clips(folder, **options)
+    write_problems(problems, study.data(corpus) / "problems_clips.csv")
+    _write_table(clips, study.data(corpus) / "clips.csv")
+    log.info("%s: %d clips listed, %d problems", study.name_of(corpus), len(clips), len(problems))
+
+
+def mask_faces(study: Study, corpus: str, cores: int) -> None:
+    """Write the masked faces of every actor, then faces.csv."""
+    clips = sequences.read_table(study.data(corpus) / "clips.csv")
+    table = mask_corpus(
+        clips,
+        study.data(corpus) / "faces",
+        backend=study.settings["face_backend"],
+        openface_folder=study.openface_folder,
+        interpolation=study.settings["face_interpolation"],
+        processes=cores,
+    )
+    _write_table(table, study.data(corpus) / "faces.csv")
+    without = table[table["problem"].notna() & (table["problem"] != "")]
+    for row in without.itertuples():
+        log.warning("%s: %s", row.clip, row.problem)
+    log.info("%s: %d clips masked, %d with a problem", study.name_of(corpus), len(table), len(without))
+
+
+def cut_sequences(study: Study, corpus: str, cores: int) -> None:
+    """Write sequences.npy, then sequences.csv."""
+    folder = study.data(corpus)
+    rule = study.settings["window_rule" if corpus == "cremad" else "transfer_window_rule"]
+    clips, faces = (sequences.read_table(folder / name) for name in ("clips.csv", "faces.csv"))
+    table = sequences.cut(clips, faces, folder / "faces", folder / "sequences.npy", study.settings, rule)
+    _write_table(table, folder / "sequences.csv")
+    log.info("%s: %d sequences from %d clips", study.name_of(corpus), len(table), table["clip"].nunique())
+
+
+def summarise(study: Study, corpus: str | None, cores: int) -> None:
+    """Print where the tables and figures are, and Table 1."""
+    tables, figures = (Path(p) / study.name for p in ("tables", "figures"))
+    table = pd.read_csv(study.runs("05_training_grid") / "default" / "table1.csv")
+    title = f"Table 1, {study.title}" if study.title else "Table 1"
+    sys.stdout.write(f"\n{title} (best-validation checkpoint of each training):\n\n")
+    sys.stdout.write(table.to_string(index=False) + "\n\n")
+    sys.stdout.write(f"tables:    {tables}/\nfigures:   {figures}/\nnotebooks: {relative(study.runs(''))}/\n")
+
+
+STEPS = {
+    "render": render,
+    "list-clips": list_clips,
+    "mask-faces": mask_faces,
+    "cut-sequences": cut_sequences,
+    "summarise": summarise,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one step; 1 and one clear sentence if its input cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m lib", description=__doc__)
+    parser.add_argument("step", choices=[*STEPS, "fetch-models", "check"])
+    parser.add_argument("--study", default="sample", help="a file of config/, or a .yaml file")
+    parser.add_argument("--corpus", choices=CORPORA)
+    parser.add_argument("--cremad", help="folder of CREMA-D, instead of the study's")
+    parser.add_argument("--ravdess", help="folder of RAVDESS, instead of the study's")
+    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        if chosen.step == "fetch-models":
+            landmarks.fetch_models()
+            return 0
+        study = load(chosen.study, {"cremad": chosen.cremad, "ravdess": chosen.ravdess})
+        if chosen.step != "check":
+            STEPS[chosen.step](study, chosen.corpus, chosen.cores)
+    except InputProblem as problem:
+        log.error("%s", problem)
+        return 1
+    except OSError as error:  # no space left, a read-only folder: the system's own sentence names the file
+        log.error("%s: %s; free space or change the folder, then run the same command again.",
+                  relative(error.filename or "."), error.strerror)  # fmt: skip
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""One papermill run: ``python -m lib.runner NOTEBOOK FOLDER -p NAME VALUE ...``.
+
+Done means exit code 0 and a ``metrics.json`` in the folder: papermill alone also calls a run whose kernel died
+completed. The executed notebook appears under its name only when it is done; one that failed is kept beside it as
+``notebook.failed.ipynb``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lib.paths import ROOT, relative, write_text
+from lib.problems import InputProblem
+
+log = logging.getLogger("lib.runner")
+STARTS = 3  # kernels that start at once race for ports; the loser starts again
+
+
+def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
+    """Raise InputProblem for a parameter that `notebook` does not have; papermill would only warn."""
+    import papermill
+
+    known = papermill.inspect_notebook(str(notebook))
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise InputProblem(notebook, f"has no parameter {', '.join(unknown)}", f"use {', '.join(known)}")
+
+
+def run(notebook: Path, folder: Path, parameters: dict[str, Any]) -> None:
+    """Execute `notebook` with `parameters`, into ``folder/notebook.ipynb``.
+
+    Raises
+    ------
+    lib.problems.InputProblem
+        For an unknown parameter, and if the notebook ends without its ``metrics.json``.
+    papermill.PapermillExecutionError
+        If a cell fails.
+    """
+    import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
+
+    check_parameters(notebook, parameters)
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics = folder / "metrics.json"
+    metrics.unlink(missing_ok=True)
+    write_text(folder / "params.yaml", yaml.safe_dump(parameters, sort_keys=True))
+    unfinished, failed, done = (folder / n for n in ("notebook.part.ipynb", "notebook.failed.ipynb", "notebook.ipynb"))
+    failed.unlink(missing_ok=True)
+    with open(folder / "log.txt", "w", encoding="utf-8") as output:
+        for attempt in range(1, STARTS + 1):
+            try:
+                papermill.execute_notebook(
+                    str(notebook),
+                    str(unfinished),
+                    parameters,
+                    kernel_name="python3",
+                    progress_bar=False,
+                    log_output=False,
+                    stdout_file=output,
+                    stderr_file=output,
+                    cwd=str(ROOT),
+                )
+                break
+            except papermill.PapermillExecutionError:
+                os.replace(unfinished, failed)
+                raise
+            except NoSuchKernel:
+                raise
+            except RuntimeError as error:  # the kernel died or did not answer
+                if attempt == STARTS:
+                    raise
+                log.warning("%s: %s; starting it again (%d of %d)", notebook.name, error, attempt + 1, STARTS)
+    if not metrics.exists():
+        os.replace(unfinished, failed)
+        raise InputProblem(failed, "ended without metrics.json", "read the notebook to see where it stopped")
+    os.replace(unfinished, done)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one notebook; 1 and a few clear lines if it fails."""
+    parser = argparse.ArgumentParser(prog="python -m lib.runner", description=__doc__)
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters")
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    # values as YAML, as papermill's own -p reads them
+    parameters = {name: yaml.safe_load(value) if value else "" for name, value in chosen.parameters}
+    try:
+        run(chosen.notebook, chosen.folder, parameters)
+    except InputProblem as problem:
+        log.error("%s", problem)
+        return 1
+    except Exception as error:
+        last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        log.error("%s failed: %s", chosen.notebook.name, last[0])
+        with contextlib.suppress(OSError):
+            log.error("see %s", relative(chosen.folder / "notebook.failed.ipynb"))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
