@@ -1,0 +1,397 @@
+"""Masked faces of whole corpora: every clip's frames to 28 x 28 RGB pictures, a file an actor.
+
+A frame without a face follows OpenFace's convention: the picture is black and `success` is false.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from lib.alignment import align_and_mask
+from lib.landmarks import MODELS, FaceMesh, check_models
+from lib.openface import find_pictures, read_aligned
+from lib.paths import written_atomically
+from lib.problems import InputProblem
+from lib.video import read_frames
+
+#: Columns of ``faces.csv``.
+COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
+
+#: Width and height of the pictures that the networks read.
+SIZE = 28
+
+INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
+
+Backend = Literal["mesh", "openface"]
+
+_VERSION = 1  # raise it when the pixels that this module makes change: finished files are then made anew
+
+
+@dataclass(frozen=True)
+class MaskedClip:
+    """The masked faces of one clip of n frames.
+
+    Attributes
+    ----------
+    faces : uint8 array, (n, size, size, 3)
+        RGB, black outside the face; all black where `success` is false.
+    success : bool array, (n,)
+        Whether a face was found.
+    landmarks : float32 array, (n, 68, 2)
+        Pixels in the frame; zeros where `success` is false.
+    problem : str
+        Why the clip should not be used; empty if it is fine.
+    """
+
+    faces: np.ndarray
+    success: np.ndarray
+    landmarks: np.ndarray
+    problem: str = ""
+
+
+def _small(face: np.ndarray, size: int, interpolation: str) -> np.ndarray:
+    return cv2.resize(face, (size, size), interpolation=INTERPOLATIONS[interpolation])
+
+
+def _finished(faces: list[np.ndarray], success: list[bool], landmarks: list[np.ndarray], problem: str) -> MaskedClip:
+    if not problem and not any(success):
+        problem = f"no face was found in any of its {len(success)} frames; look at the clip, then leave it out."
+    return MaskedClip(np.stack(faces), np.array(success, dtype=bool), np.stack(landmarks).astype(np.float32), problem)
+
+
+def mask_clip(path: str | os.PathLike, tracker: FaceMesh, size: int = SIZE, interpolation: str = "area") -> MaskedClip:
+    """Masked faces of one video, with landmarks of the mesh.
+
+    Parameters
+    ----------
+    path
+        The video.
+    tracker
+        Finds the face; it is reset first.
+    size
+        Width and height of the pictures: OpenFace's 112 x 112 picture is resized to it.
+    interpolation : {"area", "linear", "cubic"}
+        How it is resized.
+
+    Returns
+    -------
+    MaskedClip
+        A file that ends early gives the frames that it has and says so in `problem`, as does one without any
+        face.
+
+    Raises
+    ------
+    InputProblem
+        If no frame of `path` can be decoded.
+    """
+    faces, success, landmarks, problem = [], [], [], ""
+    tracker.reset()
+    try:
+        for frame in read_frames(path):
+            points = tracker.locate(frame)
+            success.append(points is not None)
+            if points is None:
+                faces.append(np.zeros((size, size, 3), dtype=np.uint8))
+                landmarks.append(np.zeros((68, 2), dtype=np.float32))
+            else:
+                faces.append(_small(align_and_mask(frame, points), size, interpolation))
+                landmarks.append(points)
+    except InputProblem as broken:
+        if not faces:
+            raise
+        problem = _reason(broken)
+    return _finished(faces, success, landmarks, problem)
+
+
+def read_openface_clip(
+    name: str, folder: str | os.PathLike, size: int = SIZE, interpolation: str = "area"
+) -> MaskedClip:
+    """Masked faces of clip `name` as OpenFace's FeatureExtraction left them in `folder`.
+
+    Returns
+    -------
+    MaskedClip
+
+    Raises
+    ------
+    InputProblem
+        See :func:`lib.openface.read_aligned`.
+    """
+    faces, success, features = read_aligned(folder, name)
+    small = [_small(face, size, interpolation) for face in faces]
+    return _finished(small, list(success), list(features.points), "")
+
+
+def _reason(problem: InputProblem) -> str:
+    return f"{problem.problem}; {problem.remedy}."
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What decides the pixels, beside the clips themselves."""
+
+    backend: Backend
+    openface_folder: str | None
+    interpolation: str
+    models_dir: str | None
+
+    def fingerprint(self, clips: pd.DataFrame) -> str:
+        """Name of the faces that this recipe makes of one actor's `clips`, from everything that decides them."""
+        facts = [_VERSION, self.backend, self.interpolation, SIZE]
+        for clip, path in zip(clips["clip"], clips["path"], strict=True):
+            if self.backend == "mesh":
+                sources = [Path(path)]
+            else:
+                sources = [Path(self.openface_folder, f"{clip}.csv")]
+                sources += find_pictures(self.openface_folder, clip).values()
+            facts.append([str(clip), [_stamp(source) for source in sources]])
+        if self.backend == "mesh":
+            facts.append(sorted(checksum for _, checksum in MODELS.values()))
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def mask(self, clip: str, path: str, tracker: FaceMesh | None) -> MaskedClip:
+        """The faces of one clip; one without pictures, if nothing of it can be read."""
+        try:
+            if self.backend == "mesh":
+                return mask_clip(path, tracker, SIZE, self.interpolation)
+            return read_openface_clip(clip, self.openface_folder, SIZE, self.interpolation)
+        except InputProblem as problem:
+            nothing = np.zeros((0, SIZE, SIZE, 3), dtype=np.uint8)
+            return MaskedClip(
+                nothing, np.zeros(0, dtype=bool), np.zeros((0, 68, 2), dtype=np.float32), _reason(problem)
+            )
+
+    def tracker(self) -> FaceMesh | None:
+        return FaceMesh(self.models_dir) if self.backend == "mesh" else None
+
+
+def _stamp(path: Path) -> list:
+    """Name, size and time of a file: they change when its contents do."""
+    try:
+        status = path.stat()
+    except OSError:
+        return [path.name, None, None]
+    return [path.name, status.st_size, status.st_mtime_ns]
+
+
+_worker: tuple[_Recipe, FaceMesh | None]
+
+
+def _start_worker(recipe: _Recipe) -> None:
+    global _worker
+    cv2.setNumThreads(1)
+    _worker = recipe, recipe.tracker()
+
+
+def _work(clip: str, path: str) -> MaskedClip:
+    recipe, tracker = _worker
+    return recipe.mask(clip, path, tracker)
+
+
+def mask_corpus(
+    clips: pd.DataFrame,
+    folder: str | os.PathLike,
+    *,
+    backend: Backend = "mesh",
+    openface_folder: str | os.PathLike | None = None,
+    interpolation: str = "area",
+    processes: int | None = None,
+    progress: bool = True,
+    models_dir: str | os.PathLike | None = None,
+) -> pd.DataFrame:
+    """Mask every clip of a corpus; write ``faces/<actor>.npz`` and ``faces.csv`` into `folder`.
+
+    An actor's file is written when all clips of the actor are done; a run that was interrupted goes on after
+    the last one. A file counts as done when it can be read whole and its fingerprint (recipe, model checksums,
+    the clips' names, sizes and times) fits.
+
+    Parameters
+    ----------
+    clips
+        Table with the columns ``clip, path, actor`` (more are ignored).
+    folder
+        Where to write: ``data/<study>/<corpus>``.
+    backend
+        ``mesh`` finds the landmarks itself; ``openface`` reads FeatureExtraction's output.
+    openface_folder
+        FeatureExtraction's ``-out_dir``; for the backend ``openface`` only.
+    interpolation : {"area", "linear", "cubic"}
+        How the 112 x 112 picture is resized to 28 x 28.
+    processes
+        Worker processes, one core each; default: one for every core this process may use. 1 works in this
+        process.
+    progress
+        Whether a bar shows clips done, rate and remaining time.
+    models_dir
+        Folder of the model files; default `lib.paths.models_dir()`.
+
+    Returns
+    -------
+    DataFrame
+        ``faces.csv``: a row a clip with the columns `COLUMNS`, in the order of `clips`; `problem` is empty or
+        one sentence that tells why the clip should not be used. A clip that ends early keeps its frames; one
+        that cannot be read has none.
+
+    Raises
+    ------
+    InputProblem
+        If the landmark models are missing or wrong, or no space is left (what was finished stays).
+    ValueError
+        For an unknown backend or interpolation, or a clip named twice.
+    """
+    if backend not in ("mesh", "openface") or interpolation not in INTERPOLATIONS:
+        raise ValueError(f"unknown backend {backend!r} or interpolation {interpolation!r}")
+    if backend == "openface" and openface_folder is None:
+        raise ValueError("the backend openface needs openface_folder")
+    if clips["clip"].duplicated().any():
+        raise ValueError(f"clip {clips.loc[clips['clip'].duplicated(), 'clip'].iloc[0]} is named twice")
+    if backend == "mesh":
+        check_models(models_dir)  # before any work
+    recipe = _Recipe(
+        backend,
+        None if openface_folder is None else str(openface_folder),
+        interpolation,
+        None if models_dir is None else str(models_dir),
+    )
+    folder = Path(folder)
+    tables, waiting = [], {}
+    for actor, group in clips.groupby("actor", sort=True):
+        fingerprint = recipe.fingerprint(group)
+        done = _read_done(folder / "faces" / f"{actor}.npz", fingerprint)
+        if done is None:
+            waiting[actor] = (group, fingerprint)
+        else:
+            tables.append(done.assign(actor=actor))
+    total = sum(len(group) for group, _ in waiting.values())
+    with tqdm(total=total, desc="masking", unit="clip", disable=not progress or not total) as bar:
+        for actor, masked in _mask_actors(waiting, recipe, processes or _cores(), bar):
+            group, fingerprint = waiting[actor]
+            tables.append(_write_actor(folder, actor, group, masked, fingerprint).assign(actor=actor))
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+    table = clips[["clip"]].merge(table, on="clip", how="left", validate="1:1")[COLUMNS]
+    with _telling_full_disk(folder), written_atomically(folder / "faces.csv") as temporary:
+        table.to_csv(temporary, index=False)
+    return table
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _mask_actors(
+    waiting: dict, recipe: _Recipe, processes: int, bar: tqdm
+) -> Iterator[tuple[object, list[MaskedClip]]]:
+    """Give (actor, masked clips in the table's order) as actors are finished."""
+    jobs = [
+        (actor, row, clip, str(path))
+        for actor, (group, _) in waiting.items()
+        for row, (clip, path) in enumerate(zip(group["clip"], group["path"], strict=True))
+    ]
+    collected = {actor: [None] * len(group) for actor, (group, _) in waiting.items()}
+    frames = 0
+    for (actor, row, _, _), masked in _run(jobs, recipe, min(processes, len(jobs))):
+        collected[actor][row] = masked
+        frames += len(masked.success)
+        bar.update()
+        bar.set_postfix_str(f"{frames / max(bar.format_dict['elapsed'], 1e-3):.0f} frames/s", refresh=False)
+        if all(clip is not None for clip in collected[actor]):
+            yield actor, collected.pop(actor)
+
+
+def _run(jobs: list[tuple], recipe: _Recipe, processes: int) -> Iterator[tuple[tuple, MaskedClip]]:
+    """Give (job, result) for each job, in this process or in `processes` others."""
+    if processes <= 1:
+        tracker = recipe.tracker() if jobs else None
+        for job in jobs:
+            yield job, recipe.mask(*job[2:], tracker)
+        return
+    # Spawned, not forked: the parent may hold TensorFlow's threads.
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, (recipe,))
+    try:
+        pending: dict[Future, tuple] = {pool.submit(_work, *job[2:]): job for job in jobs}
+        for future in as_completed(list(pending)):
+            yield pending.pop(future), future.result()
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "a masking process was ended from outside (out of memory?); run again to go on where it stopped"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _write_actor(
+    folder: Path, actor: object, group: pd.DataFrame, masked: list[MaskedClip], fingerprint: str
+) -> pd.DataFrame:
+    arrays = {
+        "clips": group["clip"].to_numpy(dtype=str),
+        "offsets": np.cumsum([0, *(len(clip.success) for clip in masked)], dtype=np.int64),
+        "faces": np.concatenate([clip.faces for clip in masked]),
+        "success": np.concatenate([clip.success for clip in masked]),
+        "landmarks": np.concatenate([clip.landmarks for clip in masked]),
+        "problems": np.array([clip.problem for clip in masked], dtype=str),
+        "fingerprint": np.array(fingerprint),
+    }
+    with _telling_full_disk(folder), written_atomically(folder / "faces" / f"{actor}.npz") as temporary:
+        np.savez(temporary, **arrays)
+    return _table(arrays)
+
+
+def _table(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
+    offsets = arrays["offsets"]
+    found = np.concatenate([[0], np.cumsum(arrays["success"])])
+    return pd.DataFrame(
+        {
+            "clip": arrays["clips"].astype(object),
+            "frames": np.diff(offsets),
+            "frames_with_face": found[offsets[1:]] - found[offsets[:-1]],
+            "problem": arrays["problems"].astype(object),
+        }
+    )
+
+
+def _read_done(path: Path, fingerprint: str) -> pd.DataFrame | None:
+    """Table of an actor's finished file; None if it is absent, damaged, or made from something else."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["fingerprint"]) != fingerprint:
+                return None
+            arrays = {name: file[name] for name in ("clips", "offsets", "success", "problems", "faces", "landmarks")}
+        return _table(arrays)
+    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+class _telling_full_disk:
+    """Turn "no space left" into one sentence."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputProblem(
+                self.folder,
+                "no space is left for the masked faces",
+                "free some space and start again: finished actors are kept",
+            ) from error
+        return False

