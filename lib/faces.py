@@ -31,7 +31,7 @@ from lib.paths import written_atomically
 from lib.problems import InputProblem
 from lib.video import read_frames
 
-#: Columns of ``faces.csv``.
+#: Columns of the table that `mask_corpus` gives (``faces.csv``).
 COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
 
 #: Width and height of the pictures that the networks read.
@@ -57,7 +57,7 @@ class MaskedClip:
     landmarks : float32 array, (n, 68, 2)
         Pixels in the frame; zeros where `success` is false.
     problem : str
-        Why the clip should not be used; empty if it is fine.
+        What is wrong with the clip, in one sentence; empty if it is fine.
     """
 
     faces: np.ndarray
@@ -216,7 +216,7 @@ def mask_corpus(
     progress: bool = True,
     models_dir: str | os.PathLike | None = None,
 ) -> pd.DataFrame:
-    """Mask every clip of a corpus; write ``faces/<actor>.npz`` and ``faces.csv`` into `folder`.
+    """Mask every clip of a corpus; write ``<actor>.npz`` for each actor into `folder`.
 
     An actor's file is written when all clips of the actor are done; a run that was interrupted goes on after
     the last one. A file counts as done when it can be read whole and its fingerprint (recipe, model checksums,
@@ -227,7 +227,9 @@ def mask_corpus(
     clips
         Table with the columns ``clip, path, actor`` (more are ignored).
     folder
-        Where to write: ``data/<study>/<corpus>``.
+        Where to write: ``data/<study>/<corpus>/faces``. A file holds the clips of one actor one after another
+        (N frames, C clips): `faces` uint8 (N, 28, 28, 3), `success` bool (N,), `landmarks` float32
+        (N, 68, 2), `clips` str (C,), `offsets` int64 (C + 1,), `problems` str (C,), `fingerprint` str.
     backend
         ``mesh`` finds the landmarks itself; ``openface`` reads FeatureExtraction's output.
     openface_folder
@@ -245,9 +247,8 @@ def mask_corpus(
     Returns
     -------
     DataFrame
-        ``faces.csv``: a row a clip with the columns `COLUMNS`, in the order of `clips`; `problem` is empty or
-        one sentence that tells why the clip should not be used. A clip that ends early keeps its frames; one
-        that cannot be read has none.
+        A row a clip with the columns `COLUMNS`, in the order of `clips`; `problem` is empty or one sentence. A
+        clip that ends early keeps the frames it has; one that cannot be read has none.
 
     Raises
     ------
@@ -274,7 +275,7 @@ def mask_corpus(
     tables, waiting = [], {}
     for actor, group in clips.groupby("actor", sort=True):
         fingerprint = recipe.fingerprint(group)
-        done = _read_done(folder / "faces" / f"{actor}.npz", fingerprint)
+        done = _read_done(folder / f"{actor}.npz", fingerprint)
         if done is None:
             waiting[actor] = (group, fingerprint)
         else:
@@ -285,10 +286,7 @@ def mask_corpus(
             group, fingerprint = waiting[actor]
             tables.append(_write_actor(folder, actor, group, masked, fingerprint).assign(actor=actor))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
-    table = clips[["clip"]].merge(table, on="clip", how="left", validate="1:1")[COLUMNS]
-    with _telling_full_disk(folder), written_atomically(folder / "faces.csv") as temporary:
-        table.to_csv(temporary, index=False)
-    return table
+    return clips[["clip"]].merge(table, on="clip", how="left", validate="1:1")[COLUMNS]
 
 
 def _cores() -> int:
@@ -348,7 +346,7 @@ def _write_actor(
         "problems": np.array([clip.problem for clip in masked], dtype=str),
         "fingerprint": np.array(fingerprint),
     }
-    with _telling_full_disk(folder), written_atomically(folder / "faces" / f"{actor}.npz") as temporary:
+    with _telling_full_disk(folder), written_atomically(folder / f"{actor}.npz") as temporary:
         np.savez(temporary, **arrays)
     return _table(arrays)
 

@@ -303,7 +303,8 @@ class FaceMesh:
         coordinates, presence = self._mesh(image, 1 / 255, 0)
         if not presence.item() >= _logit(_FACE_SCORE):
             return None
-        inside = coordinates.reshape(468, 3)[:, :2]
+        # The model counts from the first pixel's edge, OpenCV (and OpenFace) from its centre.
+        inside = coordinates.reshape(468, 3)[:, :2] - 0.5
         return (inside @ linear.T + origin).astype(np.float32)
 
 
