@@ -34,6 +34,19 @@ def titled(title: str, study_title: str) -> str:
     return f"{study_title}: {title}" if study_title else title
 
 
+def confusion_figure(matrix: pd.DataFrame, title: str) -> Figure:
+    """Draw a confusion matrix: counts, shaded by the share of the row, so that the diagonal's shade is the recall."""
+    figure, axis = plt.subplots(figsize=(6.4, 5.2))
+    shares = matrix.div(matrix.sum(axis=1).clip(lower=1), axis=0)
+    sns.heatmap(
+        shares, annot=matrix, fmt="d", cmap="Blues", vmin=0, vmax=1, square=True, ax=axis,
+        cbar_kws={"label": "share of the true emotion"},
+    )  # fmt: skip
+    axis.set(xlabel="predicted emotion", ylabel="true emotion", title=title)
+    axis.tick_params(axis="y", rotation=0)
+    return figure
+
+
 def save_figure(figure: Figure, data: pd.DataFrame, study: str, name: str) -> None:
     """Save `figure` as ``figures/<study>/<name>.png`` and ``.pdf`` with the `data` behind it as ``.csv``."""
     folder = workspace() / "figures" / study

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -140,7 +141,7 @@ def _actor_faces(path: Path) -> tuple[np.ndarray, dict[str, int]]:
         with np.load(path, allow_pickle=False) as stored:
             starts = dict(zip(stored["clips"].tolist(), stored["offsets"].tolist(), strict=False))
             return stored["faces"], starts
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         reason = " ".join(str(error).split())
         raise InputProblem(
             path, f"cannot be read ({reason})", "delete it and mask the corpus again"

@@ -1,0 +1,76 @@
+"""What holds the house together: atomic files, one lock, one list of assumptions, notebooks of one shape."""
+
+import re
+
+import nbformat
+import pytest
+import yaml
+
+from lib import paths
+from lib.paper import assumptions
+from lib.problems import InputProblem, write_problems
+
+NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
+
+
+def locked():
+    """Versions of requirements.lock, by name."""
+    text = (paths.ROOT / "requirements.lock").read_text()
+    return dict(re.findall(r"^([a-z0-9][\w.-]*)==([^\s;\\]+)", text, flags=re.MULTILINE))
+
+
+def test_environment_equals_the_lock():
+    pip = yaml.safe_load((paths.ROOT / "environment.yml").read_text())["dependencies"][-1]["pip"]
+    pins = dict(re.match(r"([\w.-]+)==([^\s;]+)", line).groups() for line in pip if "==" in line)
+    assert {name: locked()[name] for name in pins} == pins
+    direct = re.findall(r'^    "([\w.-]+)[~=]=', (paths.ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
+    assert set(direct) == set(pins)
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.csv"
+    paths.write_text(path, "old")
+    with pytest.raises(RuntimeError), paths.written_atomically(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_problems_are_one_sentence_and_survive_a_process_border(tmp_path):
+    import pickle
+
+    problem = InputProblem(tmp_path / "x.flv", "is empty", "fetch it again")
+    assert str(pickle.loads(pickle.dumps(problem))) == str(problem)
+    table = write_problems([problem], tmp_path / "problems.csv")
+    assert table["problem"].tolist() == ["is empty"]
+
+
+def test_every_assumption_has_a_reason():
+    for name, assumption in assumptions().items():
+        assert assumption.reason.endswith("."), name
+        assert assumption.where, name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_has_the_shape_of_the_series(path):
+    notebook = nbformat.read(path, as_version=4)
+    first = notebook.cells[0].source
+    assert first.startswith(f"# {path.stem[:2]} · ")
+    assert all(f"**{word}:**" in first for word in ("Question", "Reads", "Writes", "Runs for"))
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    for line in tagged[0].source.splitlines():
+        assert re.match(r"\w+: \w+ = .+  # .+", line), f"parameter without type or comment: {line}"
+    last = [cell for cell in notebook.cells if cell.cell_type == "code"][-1].source
+    assert "write_metrics(" in last
+    assert any("nbval-check-output" in cell.metadata.get("tags", []) for cell in notebook.cells)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_committed_notebook_shows_its_outputs_and_no_machine(path):
+    notebook = nbformat.read(path, as_version=4)
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert outputs and not any(output.output_type == "error" for output in outputs)
+    text = path.read_text()
+    assert not re.search(r'"[^"]*(/home/|/root/|/tmp/|/work/)', text)

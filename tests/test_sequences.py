@@ -1,0 +1,119 @@
+"""Windows, padding and the array of sequences."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib import sequences
+from lib.problems import InputProblem
+
+SETTINGS = {"window_frames": 75, "window_minimum_frames": 35}
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        (34, []),
+        (35, [(0, 35)]),
+        (75, [(0, 75)]),
+        (76, [(0, 75)]),
+        (109, [(0, 75)]),
+        (110, [(0, 75), (75, 35)]),
+        (150, [(0, 75), (75, 75)]),
+        (185, [(0, 75), (75, 75), (150, 35)]),
+    ],
+)
+def test_windows_at_the_papers_thresholds(frames, expected):
+    assert sequences.windows(frames, "windows") == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("first", [(0, 75)]),
+        ("middle", [(17, 75)]),
+        ("last", [(35, 75)]),
+        ("split_at_150", [(0, 75)]),
+    ],
+)
+def test_one_window_rules(rule, expected):
+    assert sequences.windows(110, rule) == expected
+
+
+@given(st.integers(0, 2000), st.sampled_from(sequences.RULES))
+def test_every_window_lies_in_the_clip_and_none_overlap(frames, rule):
+    cut = sequences.windows(frames, rule)
+    assert all(35 <= length <= 75 and start >= 0 and start + length <= frames for start, length in cut)
+    assert all(a[0] + a[1] <= b[0] for a, b in zip(cut, cut[1:], strict=False))
+    assert bool(cut) == (frames >= 35)
+
+
+def test_unknown_rule_is_named():
+    with pytest.raises(ValueError, match="sliding"):
+        sequences.windows(80, "sliding")
+
+
+@given(st.integers(1, 75))
+def test_padding_repeats_the_last_frame(frames):
+    faces = np.arange(frames, dtype=np.uint8).reshape(frames, 1, 1, 1)
+    padded = sequences.pad(faces)
+    assert padded.shape == (75, 1, 1, 1)
+    assert (padded[:frames] == faces).all()
+    assert (padded[frames:] == faces[-1]).all()
+
+
+def corpus(folder, lengths):
+    """Two actors' faces on disk; a frame's value tells its clip and place."""
+    rng = np.random.default_rng(1)
+    clips, faces = [], []
+    for actor, frames in enumerate(lengths):
+        names = [f"{actor}_{i}" for i in range(len(frames))]
+        pictures = rng.integers(0, 255, (sum(frames), 28, 28, 3), dtype=np.uint8)
+        offsets = np.concatenate([[0], np.cumsum(frames)])
+        np.savez(folder / f"{actor}.npz", faces=pictures, clips=np.array(names), offsets=offsets)
+        for name, count in zip(names, frames, strict=True):
+            clips.append({"clip": name, "actor": actor, "emotion": "happy", "sentence": "01", "level": "XX"})
+            faces.append({"clip": name, "frames": count, "frames_with_face": count})
+    return pd.DataFrame(clips).assign(sex="female", age=30), pd.DataFrame(faces)
+
+
+def test_cut_writes_each_window_where_the_table_says(tmp_path):
+    clips, faces = corpus(tmp_path, [[40, 120, 20], [75]])
+    table = sequences.cut(clips, faces, tmp_path, tmp_path / "s" / "sequences.npy", SETTINGS, "windows")
+    table.to_csv(tmp_path / "s" / "sequences.csv", index=False)
+    array, read = sequences.load(tmp_path / "s")
+    assert table["clip"].tolist() == ["0_0", "0_1", "0_1", "1_0"]
+    assert table["padded"].tolist() == [35, 0, 30, 0]
+    assert read["sentence"].tolist() == ["01"] * 4
+    stored = np.load(tmp_path / "0.npz")["faces"]
+    assert (array[1] == stored[40:115]).all()
+    assert (array[2, :45] == stored[115:160]).all() and (array[2, 45:] == stored[159]).all()
+
+
+def test_a_clip_without_a_face_gives_no_sequence(tmp_path):
+    clips, faces = corpus(tmp_path, [[40, 50]])
+    faces.loc[0, "frames_with_face"] = 0
+    assert sequences.plan(clips, faces, "windows", 75, 35)["clip"].tolist() == ["0_1"]
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    clips, faces = corpus(tmp_path, [[40]])
+    (tmp_path / "0.npz").write_bytes((tmp_path / "0.npz").read_bytes()[:500])
+    with pytest.raises(InputProblem, match=r"0\.npz"):
+        sequences.cut(clips, faces, tmp_path, tmp_path / "sequences.npy", SETTINGS, "windows")
+    assert not (tmp_path / "sequences.npy").exists()
+
+
+def test_a_missing_or_truncated_array_is_named(tmp_path):
+    with pytest.raises(InputProblem, match="make reproduce"):
+        sequences.load(tmp_path)
+    clips, faces = corpus(tmp_path, [[40, 50]])
+    sequences.cut(clips, faces, tmp_path, tmp_path / "sequences.npy", SETTINGS, "windows").to_csv(
+        tmp_path / "sequences.csv", index=False
+    )
+    content = (tmp_path / "sequences.npy").read_bytes()
+    (tmp_path / "sequences.npy").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputProblem, match=r"sequences\.npy"):
+        sequences.load(tmp_path)
