@@ -59,6 +59,8 @@ TEMPLATE = np.array(
     ]
 )
 
+_TEMPLATE = TEMPLATE @ [1, 1j]
+
 
 def similarity(points: np.ndarray, size: int = SIZE) -> np.ndarray:
     """Similarity transform that OpenFace aligns a face with.
@@ -84,19 +86,16 @@ def similarity(points: np.ndarray, size: int = SIZE) -> np.ndarray:
     ValueError
         If the rigid points fall together.
     """
-    points = np.asarray(points, dtype=np.float64)
-    source = points[RIGID] - points[RIGID].mean(axis=0)
-    radius = np.sqrt((source**2).sum(axis=1).mean())
-    if not radius > 0:
+    # Points as complex numbers x + iy: the best rotation is the angle of one sum of products.
+    shape = np.ascontiguousarray(points, dtype=np.float64).view(np.complex128)[:, 0]
+    rigid = shape[RIGID] - shape[RIGID].sum() / len(RIGID)
+    radius = np.sqrt(np.vdot(rigid, rigid).real / len(RIGID))
+    turn = np.vdot(rigid, _TEMPLATE)
+    if not (radius > 0 and abs(turn) > 0):
         raise ValueError("the landmarks fall together in one point")
-    # Kabsch in the plane: the best rotation is the angle of the summed complex products.
-    across = (source * TEMPLATE).sum()
-    turn = (source[:, 0] * TEMPLATE[:, 1] - source[:, 1] * TEMPLATE[:, 0]).sum()
-    cosine, sine = np.array([across, turn]) / np.hypot(across, turn)
-    scale = RADIUS / radius * size / SIZE
-    linear = scale * np.array([[cosine, -sine], [sine, cosine]])
-    shift = size / 2 - linear @ points.mean(axis=0)
-    return np.column_stack([linear, shift])
+    factor = turn / abs(turn) * (RADIUS / radius * size / SIZE)
+    shift = size / 2 * (1 + 1j) - factor * (shape.sum() / len(shape))
+    return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
 
 
 def transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -123,14 +122,16 @@ def face_mask(aligned: np.ndarray, size: int = SIZE) -> np.ndarray:
     """
     raised = np.array(aligned, dtype=np.float64)
     raised[RAISED, 1] -= RAISE * size / SIZE
-    x0, y0 = raised[OUTLINE].T
-    x1, y1 = np.roll(raised[OUTLINE], -1, axis=0).T
+    start = raised[OUTLINE]
+    (x0, y0), (x1, y1) = start.T, np.concatenate([start[1:], start[:1]]).T
     rows = np.arange(size)[:, None]
-    row, edge = np.nonzero((y0 <= rows) != (y1 <= rows))
-    crossing = x0[edge] + (row - y0[edge]) * (x1[edge] - x0[edge]) / (y1[edge] - y0[edge])
+    row, edge = np.nonzero((y0 <= rows) != (y1 <= rows))  # never a level edge
+    crossing = x0[edge] + (row - y0[edge]) * ((x1 - x0)[edge] / (y1 - y0)[edge])
     first = np.clip(np.ceil(crossing), 0, size).astype(np.intp)  # first pixel right of the edge
-    flips = np.bincount(row * (size + 1) + first, minlength=size * (size + 1)).reshape(size, size + 1)
-    return np.cumsum(flips[:, :size], axis=1) % 2 == 1
+    # Summing down the first axis of the transposed picture is twice as fast as along the rows.
+    flips = np.bincount(first * size + row, minlength=(size + 1) * size).astype(np.uint8)
+    crossed = np.cumsum(flips.reshape(size + 1, size)[:size], axis=0, dtype=np.uint8)
+    return np.ascontiguousarray(crossed.T & 1).view(bool)
 
 
 def align_and_mask(frame: np.ndarray, points: np.ndarray, size: int = SIZE, mask: bool = True) -> np.ndarray:
@@ -155,6 +156,6 @@ def align_and_mask(frame: np.ndarray, points: np.ndarray, size: int = SIZE, mask
     matrix = similarity(points, size)
     face = cv2.warpAffine(frame, matrix, (size, size), flags=cv2.INTER_LINEAR)
     if mask:
-        inside = face_mask(transform(np.asarray(points, dtype=np.float64), matrix), size)
-        face *= inside[..., None]
+        inside = face_mask(transform(points, matrix), size)
+        face = cv2.copyTo(face, inside.view(np.uint8))
     return face

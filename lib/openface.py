@@ -15,9 +15,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from lib.alignment import SIZE
 from lib.problems import InputProblem
 
 _PICTURE = re.compile(r"frame_det_\d+_(\d+)\.\w+")
+_AGAIN = "run FeatureExtraction on the clip again"
 _LONGEST = 100_000  # frames; a larger frame number is a damaged file, not a clip
 
 
@@ -55,7 +57,6 @@ def read_features(path: str | os.PathLike) -> Features:
         raise InputProblem(
             path, "there is no such OpenFace table", "run FeatureExtraction with `-2Dfp -simalign` on the clip"
         )
-    again = "run FeatureExtraction on the clip again"
     names = [f"{axis}_{point}" for axis in "xy" for point in range(68)]
     needed = ["frame", "confidence", "success", *names]
     try:
@@ -63,16 +64,16 @@ def read_features(path: str | os.PathLike) -> Features:
         table.columns = table.columns.str.strip()
         lacking = [name for name in needed if name not in table.columns]
         if lacking:
-            raise InputProblem(path, f"the OpenFace table has no column {lacking[0]}", again)
+            raise InputProblem(path, f"the OpenFace table has no column {lacking[0]}", _AGAIN)
         table = table[needed].astype(np.float64)
     except (OSError, ValueError, UnicodeError) as error:  # pandas' parser errors are ValueErrors
         reason = str(error).splitlines()[0]
-        raise InputProblem(path, f"it is not an OpenFace table ({reason})", again) from error
+        raise InputProblem(path, f"it is not an OpenFace table ({reason})", _AGAIN) from error
     frames = table["frame"].to_numpy()
     if len(table) == 0 or not np.isfinite(table).all(axis=None):
-        raise InputProblem(path, "the OpenFace table is empty or holds something that is not a number", again)
+        raise InputProblem(path, "the OpenFace table is empty or holds something that is not a number", _AGAIN)
     if frames.min() < 1 or frames.max() > _LONGEST or (frames % 1).any():
-        raise InputProblem(path, "its frame numbers are not 1, 2, 3 ...", again)
+        raise InputProblem(path, "its frame numbers are not 1, 2, 3 ...", _AGAIN)
     table = table.sort_values(["frame", "success", "confidence"]).drop_duplicates("frame", keep="last")
 
     rows = table["frame"].to_numpy(np.intp) - 1
@@ -96,7 +97,7 @@ def find_pictures(folder: str | os.PathLike, name: str) -> dict[int, Path]:
     return found
 
 
-def read_aligned(folder: str | os.PathLike, name: str) -> tuple[np.ndarray, np.ndarray, Features]:
+def read_aligned(folder: str | os.PathLike, name: str, success: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Read the masked pictures that FeatureExtraction wrote for one clip.
 
     Parameters
@@ -105,51 +106,40 @@ def read_aligned(folder: str | os.PathLike, name: str) -> tuple[np.ndarray, np.n
         FeatureExtraction's ``-out_dir``.
     name
         The clip's name (file name without suffix).
+    success : bool array, (n,)
+        Whether OpenFace found a face in frame 1 ... n: :func:`read_features` tells.
 
     Returns
     -------
     faces : uint8 array, (n, size, size, 3)
         RGB; all black where `success` is false.
     success : bool array, (n,)
-        False where the CSV says so or the picture is absent (``-nobadaligned`` leaves holes in the numbers).
-    features : Features
-        What the CSV says.
+        False also where the picture is absent (``-nobadaligned`` leaves holes in the numbers).
 
     Raises
     ------
     InputProblem
-        If the table or all pictures are missing, or a picture cannot be read.
+        If there are no pictures, there are more than frames, or one cannot be read.
     """
-    features = read_features(Path(folder, f"{name}.csv"))
     pictures = find_pictures(folder, name)
     if not pictures:
         raise InputProblem(
-            Path(folder, f"{name}_aligned"),
-            "there are no aligned pictures",
-            "run FeatureExtraction with `-2Dfp -simalign` on the clip",
+            Path(folder, f"{name}_aligned"), "there are no aligned pictures", "run FeatureExtraction with `-simalign`"
         )
-    count = len(features.success)
-    if max(pictures) > count:
+    if max(pictures) > len(success):
         raise InputProblem(
-            pictures[max(pictures)],
-            f"the clip's table ends at frame {count}, before this picture",
-            "run FeatureExtraction on the clip again",
+            pictures[max(pictures)], f"the clip's table ends at frame {len(success)}, before this picture", _AGAIN
         )
-    success = features.success.copy()
-    faces = None
-    for row in range(count):
-        path = pictures.get(row + 1)
-        if path is None or not success[row]:
-            success[row] = False
-            continue
-        face = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if face is None or (faces is not None and face.shape != faces.shape[1:]):
-            raise InputProblem(
-                path, "the picture is damaged or of another size", "run FeatureExtraction on the clip again"
-            )
-        if faces is None:
-            faces = np.zeros((count, *face.shape), dtype=np.uint8)
-        faces[row] = cv2.cvtColor(face, cv2.COLOR_BGR2RGB)
-    if faces is None:
-        faces = np.zeros((count, 112, 112, 3), dtype=np.uint8)
-    return faces, success, features
+    success = np.array([found and row + 1 in pictures for row, found in enumerate(success)], dtype=bool)
+    side = SIZE
+    faces = np.zeros((len(success), side, side, 3), dtype=np.uint8)
+    for order, row in enumerate(np.flatnonzero(success)):
+        path = pictures[row + 1]
+        face = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+        if order == 0 and face is not None and face.shape[0] == face.shape[1]:
+            side = face.shape[0]  # another one than OpenFace's default: -simsize
+            faces = np.zeros((len(success), side, side, 3), dtype=np.uint8)
+        if face is None or face.shape != (side, side, 3):
+            raise InputProblem(path, "the picture is damaged or of another size than the others", _AGAIN)
+        faces[row] = face
+    return faces, success
