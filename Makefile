@@ -62,5 +62,8 @@ bench: setup  ## measure masking against decoding, and a training step against t
 	$(BIN)/python tests/benchmarks/bench_masking.py
 	$(BIN)/python tests/benchmarks/bench_training.py
 
+notebooks: reproduce  ## execute the committed notebooks in place and record the sample's runs
+	$(BIN)/python tests/record_sample.py
+
 clean:  ## delete what the sample study made (the videos, the runs), keep the tables and figures
 	rm -rf data/sample papermill_runs/sample .snakemake

@@ -8,12 +8,11 @@ completed. The executed notebook appears under its name only when it is done; on
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -44,9 +43,6 @@ def run(notebook: Path, folder: Path, parameters: dict[str, Any]) -> None:
     papermill.PapermillExecutionError
         If a cell fails.
     """
-    import papermill
-    from jupyter_client.kernelspec import NoSuchKernel
-
     check_parameters(notebook, parameters)
     folder.mkdir(parents=True, exist_ok=True)
     metrics = folder / "metrics.json"
@@ -54,34 +50,42 @@ def run(notebook: Path, folder: Path, parameters: dict[str, Any]) -> None:
     write_text(folder / "params.yaml", yaml.safe_dump(parameters, sort_keys=True))
     unfinished, failed, done = (folder / n for n in ("notebook.part.ipynb", "notebook.failed.ipynb", "notebook.ipynb"))
     failed.unlink(missing_ok=True)
-    with open(folder / "log.txt", "w", encoding="utf-8") as output:
-        for attempt in range(1, STARTS + 1):
-            try:
-                papermill.execute_notebook(
-                    str(notebook),
-                    str(unfinished),
-                    parameters,
-                    kernel_name="python3",
-                    progress_bar=False,
-                    log_output=False,
-                    stdout_file=output,
-                    stderr_file=output,
-                    cwd=str(ROOT),
-                )
-                break
-            except papermill.PapermillExecutionError:
-                os.replace(unfinished, failed)
-                raise
-            except NoSuchKernel:
-                raise
-            except RuntimeError as error:  # the kernel died or did not answer
-                if attempt == STARTS:
-                    raise
-                log.warning("%s: %s; starting it again (%d of %d)", notebook.name, error, attempt + 1, STARTS)
-    if not metrics.exists():
-        os.replace(unfinished, failed)
-        raise InputProblem(failed, "ended without metrics.json", "read the notebook to see where it stopped")
+    try:
+        with open(folder / "log.txt", "w", encoding="utf-8") as output:
+            _execute(notebook, unfinished, parameters, output)
+        if not metrics.exists():
+            raise InputProblem(failed, "ended without metrics.json", "read it to see where it stopped")
+    except BaseException:
+        if unfinished.exists():
+            os.replace(unfinished, failed)
+        raise
     os.replace(unfinished, done)
+
+
+def _execute(notebook: Path, output: Path, parameters: dict[str, Any], log_file: IO[str]) -> None:
+    """Let papermill execute the notebook; a kernel that dies before its first answer starts again."""
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    for attempt in range(1, STARTS + 1):
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(output),
+                parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                stdout_file=log_file,
+                stderr_file=log_file,
+                cwd=str(ROOT),
+            )
+            return
+        except DeadKernelError:  # in mid-cell: out of memory, say
+            raise
+        except RuntimeError as error:
+            if attempt == STARTS:
+                raise
+            log.warning("%s: %s; starting it again (%d of %d)", notebook.name, error, attempt + 1, STARTS)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -103,8 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
         log.error("%s failed: %s", chosen.notebook.name, last[0])
-        with contextlib.suppress(OSError):
-            log.error("see %s", relative(chosen.folder / "notebook.failed.ipynb"))
+        log.error("see %s", relative(chosen.folder / "notebook.failed.ipynb"))
         return 1
     return 0
 

@@ -1,0 +1,47 @@
+"""Execute the committed notebooks in place, and keep what the sample's trainings measured: `make notebooks`.
+
+The record in tests/sample_runs/ lets nbval check every number of notebooks 05 to 07 on any machine: another processor
+trains to other last digits, but the same predictions must give the same tables.
+"""
+
+import shutil
+import sys
+
+import nbformat
+from nbclient import NotebookClient
+
+from lib.paths import NOTEBOOKS, ROOT
+from lib.study import load
+
+RECORD = ROOT / "tests" / "sample_runs"
+KEPT = ("metrics.json", "history.csv", "predictions.csv", "transfer_predictions.csv")
+
+
+def record_runs() -> None:
+    """Copy the small files of every cell's run."""
+    study = load("sample")
+    shutil.rmtree(RECORD, ignore_errors=True)
+    for cell in study.grid:
+        (RECORD / cell.run).mkdir(parents=True)
+        for name in KEPT:
+            shutil.copy(study.runs("04_training_run") / cell.run / name, RECORD / cell.run / name)
+
+
+def execute(path) -> None:
+    """Run a notebook with its defaults, where it lies, and store its outputs without times and versions."""
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(path.parent)}}).execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            # progress bars and a library's chatter are no result
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    notebook.metadata["language_info"] = {"name": "python"}
+    nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    record_runs()
+    for chosen in sys.argv[1:] or sorted(map(str, NOTEBOOKS.glob("*.ipynb"))):
+        sys.stdout.write(f"{chosen}\n")
+        execute(NOTEBOOKS / chosen.rpartition("/")[2])

@@ -1,0 +1,133 @@
+"""The whole study at a tiny size, as a user runs it: Snakemake, papermill, files on disk."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+import yaml
+
+from lib.evaluation import accuracy
+from lib.paths import CONFIG, ROOT, models_dir
+from lib.study import load
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+TINY = load("tiny")
+RUNS = [cell.run for cell in TINY.grid]
+
+
+def snakemake(workspace: Path, *arguments: str, study: str = "tiny") -> list[str]:
+    profile = ["--profile", str(ROOT / "workflow/profiles/default"), "--snakefile", str(ROOT / "workflow/Snakefile")]
+    command = [sys.executable, "-m", "snakemake", *profile, "--directory", str(workspace)]
+    return [*command, *arguments, "--config", f"study={study}"]
+
+
+def run(workspace: Path, *arguments: str, study: str = "tiny") -> subprocess.CompletedProcess:
+    environment = {**os.environ, "STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
+    command = snakemake(workspace, *arguments, study=study)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1000, check=False)
+
+
+def metrics(workspace: Path) -> dict[str, bytes]:
+    folder = workspace / "papermill_runs" / "tiny"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.glob("*/*/metrics.json"))}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    done = run(folder)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return folder
+
+
+def test_every_run_leaves_what_the_readme_says(workspace):
+    for name in RUNS:
+        folder = workspace / "papermill_runs/tiny/04_training_run" / name
+        expected = ["history.csv", "predictions.csv", "transfer_predictions.csv", "model.keras", "log.txt"]
+        assert {*expected, "notebook.ipynb", "params.yaml", "metrics.json"} <= {p.name for p in folder.iterdir()}
+        notebook = nbformat.read(folder / "notebook.ipynb", as_version=4)
+        assert any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+
+
+def test_the_tables_hold_what_the_runs_measured(workspace):
+    table = pd.read_csv(workspace / "tables/tiny/table1_grid.csv")
+    assert len(table) == len(RUNS)
+    for row, name in zip(table.itertuples(), RUNS, strict=True):
+        folder = workspace / "papermill_runs/tiny/04_training_run" / name
+        test = pd.read_csv(folder / "predictions.csv").query("part == 'test'")
+        recomputed = accuracy(test["emotion"], test["predicted"])
+        assert json.loads((folder / "metrics.json").read_text())["test_accuracy"] == pytest.approx(recomputed, abs=1e-6)
+        assert row.test_accuracy == pytest.approx(recomputed, abs=5e-4)
+    matrix = pd.read_csv(workspace / "figures/tiny/fig5_confusion_cremad.csv", index_col="true")
+    assert matrix.to_numpy().sum() == len(test)
+
+
+def test_every_figure_has_its_numbers_and_says_sample(workspace):
+    pictures = sorted((workspace / "figures/tiny").glob("*.png"))
+    assert {"fig1_emotions", "fig2_masking", "fig4_curves", "fig5_confusion_cremad", "fig6_confusion_ravdess"} <= {
+        picture.stem for picture in pictures
+    }
+    for picture in pictures:
+        assert picture.with_suffix(".csv").stat().st_size > 20
+        assert picture.with_suffix(".pdf").stat().st_size > 1000
+
+
+def test_clips_in_are_sequences_or_listed(workspace):
+    data = workspace / "data/tiny/cremad"
+    clips, faces = (pd.read_csv(data / name, dtype={"clip": str}) for name in ("clips.csv", "faces.csv"))
+    used = set(pd.read_csv(data / "sequences.csv", dtype={"clip": str})["clip"])
+    short = set(faces.loc[faces["frames"] < 35, "clip"])
+    listed = set(faces.loc[faces["problem"].notna(), "clip"])
+    assert used | short | listed == set(clips["clip"]) and short
+    assert len(clips) == TINY.render["cremad"]["clips"]
+
+
+def test_a_second_call_finds_nothing_to_do(workspace):
+    again = run(workspace)
+    assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_changing_a_cell_runs_that_cell_and_what_depends_on_it(workspace, tmp_path):
+    content = yaml.safe_load((CONFIG / "tiny.yaml").read_text())
+    content["grid"][0]["learning_rate"] = 0.002
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(yaml.safe_dump(content))
+    dry = run(workspace, "--dry-run", study=str(changed))
+    jobs = {
+        line.split()[0]: int(line.split()[1]) for line in dry.stdout.splitlines() if line and line.split()[-1].isdigit()
+    }
+    assert jobs["train_cell"] == 1
+    assert {"tabulate_grid", "draw_confusion", "transfer_to_ravdess"} <= set(jobs)
+    assert not {"render_corpus", "list_clips", "mask_faces", "cut_sequences", "audit_corpora"} & set(jobs)
+
+
+def test_a_study_killed_on_the_way_ends_with_the_same_numbers(workspace, tmp_path):
+    """Snakemake and all its children are killed while cells train; the second call finishes."""
+    folder = tmp_path / "killed"
+    shutil.copytree(workspace / "data", folder / "data")
+    environment = {**os.environ, "STUDY_WORKSPACE": str(folder), "STUDY_MODELS": str(models_dir())}
+    process = subprocess.Popen(
+        snakemake(folder, "--ignore-incomplete", "--nolock"),
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    runs = folder / "papermill_runs/tiny/04_training_run"
+    deadline = time.monotonic() + 300
+    while not list(runs.glob("*/history.csv")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(list(runs.glob("*"))) > 0 and len(metrics(folder)) < len(metrics(workspace))
+    finished = run(folder, "--nolock")
+    assert finished.returncode == 0, finished.stderr[-4000:]
+    assert metrics(folder) == metrics(workspace)
