@@ -1,0 +1,70 @@
+"""Keras and TensorFlow as this project uses them: quiet, and the same numbers on every run.
+
+The only place that sets TensorFlow's environment; whoever needs TensorFlow imports `keras` and `tf` from here.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only, from the C++ half, which reads it once
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# cuBLAS keeps a workspace a stream: without this, an LSTM on a GPU may sum in another order each time.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+@contextmanager
+def _stderr_shut():
+    """Drop what C++ writes to the terminal meanwhile; after an error, show it after all."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            sink.seek(0)
+            os.write(kept, sink.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+with _stderr_shut():  # a greeting by oneDNN that no log level silences would stand in every notebook
+    import keras
+    import tensorflow as tf
+
+__all__ = ["configure", "keras", "tf"]
+
+
+def configure(threads: int = 1) -> None:
+    """Make TensorFlow deterministic, on `threads` CPU threads, and frugal with a GPU's memory.
+
+    Call it once, before anything is computed. Another number of threads gives other last digits, because
+    sums are then taken in another order.
+
+    Raises
+    ------
+    RuntimeError
+        If TensorFlow has computed already with other settings.
+    """
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError as error:
+        raise RuntimeError("configure() comes too late: TensorFlow is already running") from error
+    tf.config.experimental.enable_op_determinism()
+
+
+def environment() -> dict:
+    """What besides the parameters decides the last digits of a training: versions, threads, devices."""
+    return {
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "gpus": len(tf.config.get_visible_devices("GPU")),
+    }

@@ -1,0 +1,87 @@
+"""Checkpoints: all that a training needs to go on after its last whole epoch, in one file an epoch.
+
+A file holds the weights, the optimizer's state, the best weights so far and the history, so that no two of them
+can ever be of different epochs. It is written under another name and renamed; the last two are kept, and
+whoever starts takes the newest that can be read.
+"""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib.paths import relative, written_atomically
+
+KEPT = 2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class State:
+    """A training after `epoch` epochs.
+
+    Attributes
+    ----------
+    fingerprint
+        Of everything that decides the numbers but the number of epochs (see `lib.training`).
+    history
+        float64 ``(epoch, 4)``: training loss and accuracy, validation loss and accuracy of each epoch.
+    weights, best, optimizer
+        Arrays in Keras' order: the weights now, at the best epoch, and the optimizer's variables.
+    """
+
+    fingerprint: str
+    history: np.ndarray
+    weights: list[np.ndarray]
+    best: list[np.ndarray]
+    optimizer: list[np.ndarray]
+
+    @property
+    def epoch(self) -> int:
+        """Number of whole epochs done."""
+        return len(self.history)
+
+
+LISTS = ("weights", "best", "optimizer")
+
+
+def save(state: State, folder: Path) -> None:
+    """Write `state` into `folder` as ``epoch-NNNN.npz`` and drop all but the last two."""
+    arrays = {f"{name}-{i:03d}": a for name in LISTS for i, a in enumerate(getattr(state, name))}
+    with written_atomically(folder / f"epoch-{state.epoch:04d}.npz") as temporary:
+        np.savez(temporary, fingerprint=np.array(state.fingerprint), history=state.history, **arrays)
+    for old in _files(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def newest(folder: Path, fingerprint: str, epochs: int) -> State | None:
+    """The latest readable state in `folder` with this `fingerprint` and at most `epochs` epochs, or None."""
+    for path in _files(folder):
+        try:
+            state = _read(path)
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            log.warning("%s cannot be read (%s); going back to the one before", relative(path), error)
+            continue
+        if state.fingerprint != fingerprint:
+            log.warning("%s is of a training with other parameters or data; not continued", relative(path))
+        elif state.epoch <= epochs:
+            return state
+    return None
+
+
+def _files(folder: Path) -> list[Path]:
+    """Checkpoints in `folder`, the newest first."""
+    return sorted(folder.glob("epoch-*.npz"), reverse=True)
+
+
+def _read(path: Path) -> State:
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    lists = {name: [arrays[key] for key in sorted(arrays) if key.startswith(f"{name}-")] for name in LISTS}
+    return State(fingerprint=str(arrays["fingerprint"]), history=arrays["history"], **lists)
