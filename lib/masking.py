@@ -82,11 +82,13 @@ def mask_openface_clip(
     folder: str | os.PathLike,
     size: int = SIZE,
     interpolation: str = "area",
+    pictures: bool = True,
 ) -> MaskedClip:
     """Masked faces of clip `name` from what OpenFace's FeatureExtraction left in `folder`.
 
-    Its own pictures are taken where there are some. With its table alone (no ``-simalign``), the frames of the
-    video `path` are aligned and masked with its landmarks: the same picture but for the landmarks' rounding.
+    Its own pictures are taken where there are some. With its table alone (no ``-simalign``, or `pictures`
+    false), the frames of the video `path` are aligned and masked with its landmarks: the same picture but for
+    the landmarks' rounding.
 
     Raises
     ------
@@ -95,9 +97,9 @@ def mask_openface_clip(
         has another number of frames.
     """
     features = read_features(Path(folder, f"{name}.csv"))
-    if find_pictures(folder, name):
-        pictures, success = read_aligned(folder, name, features.success)
-        faces = [_resize(picture, size, interpolation) for picture in pictures]
+    if pictures and find_pictures(folder, name):
+        aligned, success = read_aligned(folder, name, features.success)
+        faces = [_resize(face, size, interpolation) for face in aligned]
         return _finish(faces, list(success), list(features.points), "")
     rows = iter(zip(features.success, features.points, strict=True))
 

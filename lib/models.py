@@ -78,7 +78,8 @@ def download_wheel(requirement: str, folder: Path, *options: str) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("ERROR: ")
+        lines = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+        reason = lines[-1] if lines else "pip gave no reason"
         raise InputProblem(requirement, f"pip cannot download it ({reason})", "check the package registry and network")
     return wheels[0]
 
