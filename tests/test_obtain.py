@@ -316,7 +316,7 @@ def repository(site, tmp_path):
     (root / "processedResults" / "tabulatedVotes.csv").write_text("A,D\n1,2\n")
     (root / "VideoDemographics.csv").write_text("ActorID,Age,Sex,Race,Ethnicity\n1001,51,Male,Caucasian,Not Hispanic\n")
     # A hostile repository would reach outside through a link.
-    (root / "VideoFlash" / "1003_DFA_ANG_XX.flv").symlink_to(tmp_path / "outside")
+    (root / "VideoFlash" / "9003_DFA_ANG_XX.flv").symlink_to(tmp_path / "outside")
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
     for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "corpus"]):
         subprocess.run([GIT, "-C", str(root), *command], check=True, capture_output=True)
@@ -336,14 +336,14 @@ def test_cremad_from_nothing(site, repository, tmp_path):
     for content in list(clips.values())[:3]:
         site.faults[f"/objects/{sha256(content)}"] = ["break:17000", "status:503"]
     problems = obtain_cremad(site, url, folder)
-    assert [problem.file.split("/")[-1] for problem in problems] == ["1003_DFA_ANG_XX.flv"]
+    assert [problem.file.split("/")[-1] for problem in problems] == ["9003_DFA_ANG_XX.flv"]
     for name, content in clips.items():
         assert (folder / "VideoFlash" / name).read_bytes() == content
     assert (folder / "processedResults" / "tabulatedVotes.csv").is_file()
     assert (folder / "VideoDemographics.csv").is_file()
     assert not (folder / "AudioWAV").exists()
     assert not (tmp_path / "outside").exists()
-    assert not (folder / "VideoFlash" / "1003_DFA_ANG_XX.flv").is_symlink()
+    assert not (folder / "VideoFlash" / "9003_DFA_ANG_XX.flv").is_symlink()
     assert not list(folder.glob(".clone.*"))
 
 
@@ -382,7 +382,7 @@ def test_cremad_actors_and_parts(site, repository, tmp_path):
     url, clips = repository
     obtain_cremad(site, url, tmp_path / "cremad", actors=[1002])
     real = {p.name for p in (tmp_path / "cremad" / "VideoFlash").iterdir() if read_pointer(p) is None}
-    assert real == {name for name in clips if name.startswith("1002")} | {"1003_DFA_ANG_XX.flv"}
+    assert real == {name for name in clips if name.startswith("1002")} | {"9003_DFA_ANG_XX.flv"}
     with pytest.raises(InputProblem, match="no pointer of a wanted clip"):
         obtain_cremad(site, url, tmp_path / "cremad", actors=[1])
 
@@ -408,7 +408,7 @@ def test_cremad_one_object_is_gone(site, repository, tmp_path):
     url, clips = repository
     del site.files[f"/objects/{sha256(clips['1001_DFA_ANG_XX.flv'])}"]
     problems = obtain_cremad(site, url, tmp_path / "cremad")
-    assert [p.file.split("/")[-1] for p in problems] == ["1003_DFA_ANG_XX.flv", "1001_DFA_ANG_XX.flv"]
+    assert [p.file.split("/")[-1] for p in problems] == ["9003_DFA_ANG_XX.flv", "1001_DFA_ANG_XX.flv"]
     assert "given out by none" in str(problems[1])
 
 
@@ -648,9 +648,9 @@ def test_command_shows_terms_and_next_step(site, repository, tmp_path, capsys, m
     assert main(["ravdess", "--actors", "1", *arguments]) == 0
     out = capsys.readouterr().out
     assert "CC BY-NC-SA 4.0" in out
-    assert "make paper RAVDESS=data/paper/videos/ravdess" in out
-    assert main(["all", "--actors", "1", "1001", *arguments]) == 1  # 1003's link is listed
+    assert "make paper RAVDESS=data/corpora/ravdess" in out
+    assert main(["all", "--actors", "1", "1001", *arguments]) == 1  # the link is listed
     captured = capsys.readouterr()
     assert "ODbL" in captured.out
-    assert "1 problems, listed in data/paper/videos/problems.csv" in captured.err
-    assert (tmp_path / "data/paper/videos/cremad/VideoFlash/1001_DFA_ANG_XX.flv").stat().st_size > 1000
+    assert "1 problems, listed in data/corpora/problems.csv" in captured.err
+    assert (tmp_path / "data/corpora/cremad/VideoFlash/1001_DFA_ANG_XX.flv").stat().st_size > 1000

@@ -17,16 +17,22 @@ LISTED = 10
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 if everything wanted is there and verified, 1 if something is missing, 130 after Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     corpora = ["cremad", "ravdess"] if options.corpus == "all" else [options.corpus]
-    folder = Path(options.to).expanduser() if options.to else workspace() / "data" / "paper" / "videos"
+    folder = Path(options.to).expanduser() if options.to else workspace() / "data" / "corpora"
+    folders = {corpus: folder / corpus for corpus in corpora}
+    if options.folder:
+        if options.corpus == "all":
+            parser.error("--folder goes with one corpus; name cremad or ravdess")
+        folders = {options.corpus: Path(options.folder).expanduser()}
     problems: list[InputProblem] = []
     for corpus in corpora:
         sys.stdout.write((cremad if corpus == "cremad" else ravdess).TERMS + "\n")
         sys.stdout.flush()
         try:
-            problems += _obtain(corpus, folder / corpus, options)
+            problems += _obtain(corpus, folders[corpus], options)
         except InputProblem as problem:
             problems.append(problem)
         except KeyboardInterrupt:
@@ -35,11 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for problem in problems[:LISTED]:
         sys.stderr.write(f"{problem}\n")
     if problems:
-        path = folder / "problems.csv"
+        path = folders[corpora[0]].parent / "problems.csv"
         write_problems(problems, path)
         sys.stderr.write(f"{len(problems)} problems, listed in {relative(path)}. What is verified stays.\n")
         return 1
-    where = " ".join(f"{corpus.upper()}={relative(folder / corpus)}" for corpus in corpora)
+    where = " ".join(f"{corpus.upper()}={relative(folders[corpus])}" for corpus in corpora)
     sys.stdout.write(f"All there and verified. Next: make doctor, then make paper {where}\n")
     return 0
 
@@ -65,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Fetch the paper's corpora from their publishers, resumed after a break, and verify them.",
     )
     parser.add_argument("corpus", choices=["cremad", "ravdess", "all"])
-    parser.add_argument("--to", metavar="FOLDER", help="where cremad/ and ravdess/ go [data/paper/videos]")
+    parser.add_argument("--to", metavar="FOLDER", help="where cremad/ and ravdess/ go [data/corpora]")
+    parser.add_argument("--folder", help="the corpus' own folder instead, e.g. a clone that holds pointers")
     parser.add_argument("--actors", type=int, nargs="+", metavar="N", help="only these, e.g. 1001 1002, or 1 2")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     crema = parser.add_argument_group("CREMA-D")

@@ -22,10 +22,11 @@ import requests
 
 from lib.cremad import parse_name
 from lib.obtain.files import Remote, alone, check_space, gigabytes, verify
-from lib.obtain.transfer import PATIENT, Hopeless, Patience, ask, download
+from lib.obtain.transfer import PATIENT, Hopeless, Patience, ask, download, plain
 from lib.paths import written_atomically
 from lib.pointers import Pointer, read_pointer
 from lib.problems import InputProblem
+from lib.records import RECORDS
 
 log = logging.getLogger(__name__)
 
@@ -110,15 +111,15 @@ def obtain(
     return problems
 
 
-def read_manifest(folder: Path) -> tuple[dict[str, Pointer], list[InputProblem]]:
-    """Pointers by file name, from the manifest and from pointers that still lie in `folder`.
+def published(folder: Path) -> tuple[dict[str, Pointer], list[Path]]:
+    """Pointer of every video by file name, and the videos of which none is known.
 
-    The manifest is brought up to date. A file outside CREMA-D's naming is left alone; a video whose pointer is not
-    known is a problem, since nothing says whether it is whole.
+    A pointer that lies in `folder` comes first, then the folder's manifest, then, for a video that a user already
+    had, CREMA-D's records (`lib.records`). Files outside CREMA-D's naming are left alone.
     """
-    path = folder / MANIFEST
-    known = load_manifest(path)
-    found, problems = {}, []
+    known = load_manifest(folder / MANIFEST)
+    recorded: dict[str, Pointer] | None = None
+    unknown = []
     for file in sorted((folder / VIDEOS).glob("*.flv")):
         try:
             parse_name(file.stem)
@@ -126,16 +127,32 @@ def read_manifest(folder: Path) -> tuple[dict[str, Pointer], list[InputProblem]]
         except ValueError:
             continue
         if pointer is not None:
-            found[file.name] = pointer
+            known[file.name] = pointer
         elif file.name not in known:
-            text = "is no pointer, and no pointer of it is known, so it cannot be verified"
-            problems.append(InputProblem(file, text, "delete it and the folder's other videos, then run again"))
-    manifest = dict(sorted((known | found).items()))
-    if manifest != known:
+            recorded = _recorded() if recorded is None else recorded
+            if file.name in recorded:
+                known[file.name] = recorded[file.name]
+            else:
+                unknown.append(file)
+    return dict(sorted(known.items())), unknown
+
+
+def _recorded() -> dict[str, Pointer]:
+    """Pointers of the 7,442 clips by file name, as the committed records state them."""
+    table = pd.read_csv(RECORDS / "cremad_clips.csv")
+    columns = zip(table["clip"], table["flv_sha256"], table["flv_bytes"], strict=True)
+    return {f"{clip}.flv": Pointer(sha256, int(size)) for clip, sha256, size in columns}
+
+
+def read_manifest(folder: Path) -> tuple[dict[str, Pointer], list[InputProblem]]:
+    """Bring the folder's ``pointers.csv`` up to date with `published`; its pointers, and videos without one."""
+    manifest, unknown = published(folder)
+    if manifest != load_manifest(folder / MANIFEST):
         rows = [(name, pointer.sha256, pointer.bytes) for name, pointer in manifest.items()]
-        with written_atomically(path) as temporary:
+        with written_atomically(folder / MANIFEST) as temporary:
             pd.DataFrame(rows, columns=["file", "sha256", "bytes"]).to_csv(temporary, index=False)
-    return manifest, problems
+    text = "is no pointer, and no pointer of it is known, so it cannot be verified"
+    return manifest, [InputProblem(file, text, "delete it, or keep it at your own risk") for file in unknown]
 
 
 def load_manifest(path: Path) -> dict[str, Pointer]:
@@ -250,7 +267,7 @@ class Store:
             try:
                 self._actions |= self._batch(server, lacking)
             except (requests.RequestException, ValueError) as error:
-                log.warning("CREMA-D: %s gives out no videos: %s", server, error)
+                log.warning("CREMA-D: %s gives out no videos: %s", server, plain(error))
                 self._servers.remove(server)
         if not self._servers:
             raise Hopeless(

@@ -6,6 +6,7 @@ A file in progress is ``.NAME.part`` beside its place; hidden, so that no reader
 from __future__ import annotations
 
 import errno
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,6 +17,8 @@ from tqdm import tqdm
 
 from lib.obtain.files import Remote, holds
 from lib.problems import InputProblem
+
+log = logging.getLogger(__name__)
 
 _HOPELESS = 10  # files that fail one after another before the rest is given up
 _PIECE = 1 << 14  # bytes read at once; a break loses what has arrived of the last piece
@@ -218,7 +221,7 @@ class _Fetch:
         except requests.RequestException as error:
             if isinstance(error, ValueError):  # an address that is none
                 raise InputProblem(remote.path, f"has no usable address ({error})", "try another mirror") from None
-            raise _Interrupted(_plain(error)) from None
+            raise _Interrupted(plain(error)) from None
 
     def _append(self, response: requests.Response, have: int, again: bool) -> None:
         remote, status = self.remote, response.status_code
@@ -251,13 +254,13 @@ class _Fetch:
             raise _Interrupted("the connection ended early")
 
 
-def _plain(error: Exception) -> str:
-    """A network error in a few words."""
+def plain(error: Exception) -> str:
+    """An error in a few words, where the network's own are long."""
     if isinstance(error, requests.Timeout):
         return "no answer in time"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
-    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
+    return "no connection" if isinstance(error, requests.ConnectionError) else str(error)
 
 
 def ask(session: requests.Session, method: str, url: str, patience: Patience, **request: object) -> requests.Response:
@@ -272,8 +275,12 @@ def ask(session: requests.Session, method: str, url: str, patience: Patience, **
             response = session.request(method, url, timeout=times, **request)
             if response.status_code not in _TRANSIENT or failures == patience.attempts:
                 return response
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+            reason = f"answers {response.status_code}"
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             if failures == patience.attempts:
                 raise
-        threading.Event().wait(patience.after(failures, response))
+            reason = plain(error)
+        pause = patience.after(failures, response)
+        log.info("%s: %s; asked again in %.0f s", url, reason, pause)
+        threading.Event().wait(pause)
     raise AssertionError("unreachable")

@@ -1,0 +1,207 @@
+"""lib.doctor: each thing that is missing or wrong is told in one line, with the command that helps."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from lib import paths
+from lib.doctor import MISSING, OK, WRONG
+from lib.doctor.__main__ import examine, main
+from lib.doctor.machine import ask_tensorflow, available_memory, check_machine, check_packages, check_workflow
+from lib.models import MODELS
+from lib.obtain import cremad as source
+from lib.obtain import ravdess as archives
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path, monkeypatch):
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    monkeypatch.setenv("STUDY_WORKSPACE", str(folder))
+    monkeypatch.setattr("lib.doctor.__main__.ask_tensorflow", lambda: None)  # it takes seconds
+    return folder
+
+
+def found(findings, subject):
+    return [(finding.mark, finding.text) for finding in findings if finding.subject == subject]
+
+
+def corpora(folders=None, **options):
+    sections, _ = examine(folders=folders or {}, tensorflow=False, **options)
+    return sections["The paper's corpora"]
+
+
+def pointer(content):
+    oid = hashlib.sha256(content).hexdigest()
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(content)}\n"
+
+
+def clone(folder, clips):
+    """A clone of CREMA-D with a pointer for each of `clips`."""
+    (folder / "VideoFlash").mkdir(parents=True)
+    for name, content in clips.items():
+        (folder / "VideoFlash" / f"{name}.flv").write_text(pointer(content))
+    (folder / "VideoDemographics.csv").write_text(
+        "ActorID,Age,Sex,Race,Ethnicity\n1001,51,Male,Caucasian,Not Hispanic\n"
+    )
+    return folder
+
+
+CLIPS = {"1001_DFA_ANG_XX": b"angry" * 99, "1001_DFA_HAP_XX": b"happy" * 99, "1001_DFA_SAD_XX": b"sad" * 99}
+
+
+def test_nothing_there_yet(capsys):
+    assert main(["--config", "paper"]) == 0
+    out = capsys.readouterr().out
+    lines = [line for line in out.splitlines() if line.startswith("  ")]
+    assert all(re.match(r"  (ok      |missing |wrong   ) \S", line) for line in lines)
+    assert len({re.match(r"  \S+ +(?:\S+ )*\S+  +", line + "  ").end() for line in lines if "CREMA-D" in line}) <= 2
+    assert "no folder data/corpora/cremad" in out
+    assert out.endswith("Next: make reproduce\n")
+
+
+def test_pointers_instead_of_videos(workspace):
+    clone(workspace / "data" / "corpora" / "cremad", CLIPS)
+    findings = corpora()
+    assert found(findings, "CREMA-D")[:2] == [
+        (MISSING, "0 of 7,442 clips can be used, in data/corpora/cremad"),
+        (WRONG, "3 files are Git-LFS pointers and no videos"),
+    ]
+    assert {finding.command for finding in findings if finding.subject == "CREMA-D"} == {"make data"}
+
+
+def test_a_folder_elsewhere_is_completed_where_it_is(tmp_path):
+    folder = clone(tmp_path / "CREMA-D", CLIPS)
+    (command,) = {f.command for f in corpora({"cremad": str(folder)}) if f.subject == "CREMA-D" and f.mark == WRONG}
+    assert command == f".venv/bin/python -m lib.obtain cremad --folder {folder}"
+
+
+def test_missing_actors_and_demographics(workspace):
+    folder = clone(workspace / "data" / "corpora" / "cremad", CLIPS)
+    source.read_manifest(folder)
+    for name, content in CLIPS.items():
+        (folder / "VideoFlash" / f"{name}.flv").write_bytes(content)
+    assert found(corpora(), "CREMA-D") == [
+        (MISSING, "3 of 7,442 clips can be used, in data/corpora/cremad"),
+        (MISSING, "90 actors: 1002, 1003, 1004, 1005, 1006 and 85 more"),
+        (OK, "3 clips have the published size (SHA-256: make doctor CHECKSUMS=1)"),
+    ]
+    (folder / "VideoDemographics.csv").unlink()
+    assert any(
+        mark == WRONG and "VideoDemographics.csv is missing" in text for mark, text in found(corpora(), "CREMA-D")
+    )
+
+
+def test_wrong_size_and_wrong_checksum(workspace):
+    folder = clone(workspace / "data" / "corpora" / "cremad", CLIPS)
+    source.read_manifest(folder)
+    for name, content in CLIPS.items():
+        (folder / "VideoFlash" / f"{name}.flv").write_bytes(content[::-1])
+    assert (WRONG, "3 clips have another SHA-256 than published: " + ", ".join(f"{n}.flv" for n in CLIPS)) in found(
+        corpora(checksums=True), "CREMA-D"
+    )
+    (folder / "VideoFlash" / "1001_DFA_ANG_XX.flv").write_bytes(b"cut")
+    assert (WRONG, "1 clips have another size than published: 1001_DFA_ANG_XX.flv") in found(corpora(), "CREMA-D")
+
+
+def test_broken_manifest_is_one_line(workspace):
+    folder = clone(workspace / "data" / "corpora" / "cremad", CLIPS)
+    (folder / "pointers.csv").write_text("nonsense")
+    assert any("pointers.csv is not the list of pointers" in text for _, text in found(corpora(), "CREMA-D"))
+
+
+def test_real_clips_are_known_from_the_records(real_data):
+    findings = corpora({"cremad": str(real_data / "cremad"), "ravdess": str(real_data / "ravdess")}, checksums=True)
+    count = len(list((real_data / "cremad" / "VideoFlash").glob("*.flv")))
+    assert (OK, f"{count} clips have the published SHA-256") in found(findings, "CREMA-D")
+    assert any("they stay unverified" in text for _, text in found(findings, "RAVDESS"))
+
+
+def test_archive_that_the_record_does_not_confirm(workspace):
+    folder = workspace / "data" / "corpora" / "ravdess"
+    clip = folder / "Actor_01" / "01-01-05-02-02-01-01.mp4"
+    clip.parent.mkdir(parents=True)
+    clip.write_bytes(b"video")
+    row = [f"Actor_01/{clip.name}", 5, hashlib.sha256(b"video").hexdigest(), "Video_Speech_Actor_01.zip", "md5:0"]
+    pd.DataFrame([row], columns=["file", "bytes", "sha256", "archive", "archive_md5"]).to_csv(
+        folder / archives.FILES, index=False
+    )
+    findings = found(corpora(checksums=True), "RAVDESS")
+    assert (OK, "1 clips have the published SHA-256") in findings
+    assert findings[-1] == (
+        WRONG, "1 archives were unpacked without the record's checksum: Video_Speech_Actor_01.zip",
+    )  # fmt: skip
+
+
+def test_config_that_is_wrong_is_one_line(tmp_path, capsys):
+    path = tmp_path / "mine.yaml"
+    path.write_text("study: paper\nunknown: 1\n")
+    assert main(["--config", str(path)]) == 0  # the sample can still be run
+    assert "wrong    config" in capsys.readouterr().out
+
+
+def test_versions_against_the_lock(tmp_path):
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("numpy==1.0 \\\n    --hash=sha256:00\npandas==0.1 ; sys_platform == 'none'\n# comment\n")
+    finding = check_packages(lock)
+    assert finding.mark == WRONG
+    assert re.fullmatch(r"1 of 1 differ from requirements.lock: numpy \S+ instead of 1.0", finding.text)
+    lock.write_text("no-such-package==1.0\n")
+    assert check_packages(lock).blocks
+    assert check_packages(tmp_path / "none").mark == MISSING
+    assert check_packages(paths.ROOT / "requirements.lock").mark == OK
+
+
+def test_models_missing_and_wrong(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDY_MODELS", str(tmp_path))
+    sections, _ = examine(tensorflow=False)
+    assert found(sections["This machine"], "models")[0][0] == MISSING
+    for name in MODELS:
+        (tmp_path / name).write_bytes(b"other")
+    sections, _ = examine(tensorflow=False)
+    assert found(sections["This machine"], "models")[0][0] == WRONG
+
+
+def test_lock_that_snakemake_left(workspace, capsys):
+    assert check_workflow().mark == OK
+    locks = workspace / ".snakemake" / "locks"
+    locks.mkdir(parents=True)
+    (locks / "0.input.lock").write_text("x")
+    assert check_workflow().blocks
+    assert main([]) == 1
+    assert capsys.readouterr().out.endswith("--unlock\n")
+
+
+def test_too_little_disk_and_memory(monkeypatch):
+    usage = type("usage", (), {"free": 10_000_000})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("lib.doctor.machine.available_memory", lambda: 2e9)
+    findings = {finding.subject: finding for finding in check_machine()}
+    assert findings["disk"].blocks
+    assert findings["memory"].mark == WRONG
+    assert "10.0 MB free" in findings["disk"].text
+
+
+def test_memory_is_that_of_this_machine():
+    assert 1e8 < available_memory() < 1e14
+
+
+@pytest.mark.parametrize("code", ["raise ImportError", "print('nonsense')", "import os; os._exit(139)"])
+def test_tensorflow_that_cannot_be_imported(code):
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as p:
+        *_, finding = check_machine(p)
+    assert (finding.mark, finding.blocks) == (WRONG, True)
+
+
+def test_tensorflow_of_this_machine():
+    with ask_tensorflow() as probe:
+        *_, finding = check_machine(probe)
+    assert finding.subject == "TensorFlow"
+    assert not finding.blocks
