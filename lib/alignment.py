@@ -103,6 +103,41 @@ def transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
+def sample(frame: np.ndarray, to_frame: np.ndarray, size: int, border: int) -> np.ndarray:
+    """Square picture sampled bilinearly from a frame.
+
+    Equal to `cv2.warpAffine`, in half the time: OpenCV samples four channels more than twice as fast as three,
+    and only the part of the frame that is read gets a fourth one.
+
+    Parameters
+    ----------
+    frame : uint8 array, (height, width, 3)
+    to_frame : float array, (2, 3)
+        Matrix from the picture's pixels to the frame's.
+    size
+        Width and height of the picture.
+    border
+        What lies outside the frame: `cv2.BORDER_CONSTANT` (black) or `cv2.BORDER_REPLICATE`.
+
+    Returns
+    -------
+    uint8 array, (size, size, 3)
+    """
+    height, width = frame.shape[:2]
+    across, down = to_frame[:, 0] * (size - 1), to_frame[:, 1] * (size - 1)
+    low = to_frame[:, 2] + np.minimum(across, 0) + np.minimum(down, 0)
+    high = to_frame[:, 2] + np.maximum(across, 0) + np.maximum(down, 0)
+    # Two pixels more on each side, so that the frame's border and not this part's is seen.
+    left, top = (min(max(int(edge) - 2, 0), end - 1) for edge, end in zip(low, (width, height), strict=True))
+    right, bottom = (max(int(edge) + 4, start + 1) for edge, start in zip(high, (left, top), strict=True))
+    part = cv2.cvtColor(frame[top:bottom, left:right], cv2.COLOR_RGB2RGBA)
+    to_part = to_frame - [[0, 0, left], [0, 0, top]]
+    picture = cv2.warpAffine(
+        part, to_part, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border
+    )
+    return cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB)
+
+
 def face_mask(aligned: np.ndarray, size: int = SIZE) -> np.ndarray:
     """Pixels inside OpenFace's outline of the face.
 
@@ -154,7 +189,7 @@ def align_and_mask(frame: np.ndarray, points: np.ndarray, size: int = SIZE, mask
         Bilinearly sampled; black where the frame ends.
     """
     matrix = similarity(points, size)
-    face = cv2.warpAffine(frame, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    face = sample(frame, cv2.invertAffineTransform(matrix), size, cv2.BORDER_CONSTANT)
     if mask:
         inside = face_mask(transform(points, matrix), size)
         face = cv2.copyTo(face, inside.view(np.uint8))

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 
+from lib.alignment import sample
 from lib.models import check_models, fetch_models
 
 __all__ = ["MESH_TO_68", "FaceMesh", "fetch_models"]
@@ -195,14 +196,7 @@ class FaceMesh:
         # Picture to frame: x along `axis`, y along its perpendicular.
         linear = np.array([[axis[0], -axis[1]], [axis[1], axis[0]]]) * (2 / _MESH_SIDE)
         origin = middle - linear @ [_MESH_SIDE / 2, _MESH_SIDE / 2]
-        to_frame = np.column_stack([linear, origin])
-        image = cv2.warpAffine(
-            frame,
-            to_frame,
-            (_MESH_SIDE, _MESH_SIDE),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        image = sample(frame, np.column_stack([linear, origin]), _MESH_SIDE, cv2.BORDER_REPLICATE)
         coordinates, presence = self._mesh(image, 1 / 255, 0)
         if not presence.item() >= _logit(_FACE_SCORE):
             return None
