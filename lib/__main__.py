@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib import cremad, landmarks, ravdess, sequences
+from lib import cremad, models, ravdess, sequences
 from lib.faces import mask_corpus
 from lib.paths import relative, written_atomically
 from lib.problems import InputProblem, write_problems
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         if chosen.step == "fetch-models":
-            landmarks.fetch_models()
+            models.fetch_models()
             return 0
         study = load(chosen.study, {"cremad": chosen.cremad, "ravdess": chosen.ravdess})
         if chosen.step != "check":
