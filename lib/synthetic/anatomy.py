@@ -12,11 +12,11 @@ from lib.synthetic.actors import Actor
 
 # Right half of an average outline from ear to chin: landmarks 16, 15, ... 8.
 _JAW = np.array(
-    [(1.0, 0.08), (0.99, 0.35), (0.965, 0.61), (0.915, 0.86), (0.815, 1.09), (0.66, 1.29), (0.46, 1.44)]
-    + [(0.235, 1.545), (0.0, 1.58)]
+    [(1.0, 0.08), (0.99, 0.35), (0.965, 0.61), (0.915, 0.86), (0.815, 1.09), (0.64, 1.29), (0.435, 1.44)]
+    + [(0.215, 1.545), (0.0, 1.58)]
 )
 # Right brow from the nose outwards (landmarks 22..26): x, y above the brow's height.
-_BROW = np.array([(0.165, 0.03), (0.33, -0.015), (0.51, -0.04), (0.69, -0.015), (0.82, 0.075)])
+_BROW = np.array([(0.165, 0.03), (0.33, -0.015), (0.51, -0.04), (0.67, -0.015), (0.785, 0.065)])
 # Share of the arch that each of these points takes.
 _ARCH = np.array([0.0, 0.55, 1.0, 0.75, 0.0])
 
@@ -93,8 +93,8 @@ def relief(actor: Actor, x, y):
     z = z + 0.085 * pair(x, y, ex, -0.005, 0.155, 0.085)  # eyeballs
     z = z - 0.018 * pair(x, y, ex - 0.05, 0.20, 0.15, 0.035)  # below the lower lid
     ridge = np.clip((y + 0.1) / (ny - 0.02), 0, 1)
-    fall = 1 / (1 + np.exp(np.clip((y - ny + 0.015) / 0.022, -60, 60)))
-    z = z + actor.nose_tip * (0.18 + 0.82 * ridge**1.2) * fall * bump(x, 0, 0, 0, 0.075 + 0.055 * ridge, 1) * (
+    fall = 1 / (1 + np.exp(np.clip((y - ny + 0.02) / 0.032, -60, 60)))
+    z = z + actor.nose_tip * (0.18 + 0.82 * ridge**1.2) * fall * bump(x, 0, 0, 0, 0.085 + 0.065 * ridge, 1) * (
         1 / (1 + np.exp(-(y + 0.12) / 0.06))
     )
     z = z + 0.06 * bump(x, y, 0, ny - 0.10, 0.085, 0.075)  # tip

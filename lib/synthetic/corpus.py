@@ -190,7 +190,7 @@ def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: floa
             for frame in frames:
                 if writer is None:
                     size = frame.shape[1::-1]
-                    code = cv2.VideoWriter_fourcc(*fourcc)
+                    code = 2 if fourcc == "FLV1" else cv2.VideoWriter_fourcc(*fourcc)  # 2: FLV's own number
                     writer = cv2.VideoWriter(str(temporary), cv2.CAP_FFMPEG, code, fps, size)
                     if not writer.isOpened():
                         raise InputProblem(
@@ -239,7 +239,7 @@ def render_corpus(
     ----------
     corpus
         ``cremad``: ``VideoFlash/9001_IEO_ANG_HI.flv`` (480x360, FLV1) with ``VideoDemographics.csv`` and
-        ``SentenceFilenames.csv``; ``ravdess``: ``Actor_91/01-01-05-02-01-01-91.mp4`` (640x480, MPEG-4).
+        ``SentenceFilenames.csv``; ``ravdess``: ``Actor_91/01-01-05-02-01-01-91.mp4`` (640x360, MPEG-4).
     actors, clips
         Number of actors, and of clips in all.
     seed

@@ -49,7 +49,7 @@ class Dials:
     )
     expressiveness: float = 0.18  #: spread (log) of the actors' overall strength
     drift: float = 0.08  #: slow random movement of every action unit, neutral clips too
-    resting: float = 0.12  #: how far an actor's resting face already resembles some emotion
+    resting: float = 0.09  #: how far an actor's resting face already resembles some emotion
     motion: float = 1.0  #: head motion: about 4 degrees and 0.06 half widths
     noise: float = 3.0  #: camera noise (standard deviation)
 

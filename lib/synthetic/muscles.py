@@ -65,7 +65,7 @@ def fields(actor: Actor, x, y) -> np.ndarray:
     add("upper", 0, -1, 0.0, my - actor.lip_up - 0.05, 0.26, 0.10)
     ramp = 1 / (1 + np.exp(-(np.asarray(y, float) - my - 0.06) / 0.085))
     k = CONTROLS.index("jaw")
-    out[k, ..., 1] += (0.95 * ramp * np.exp(-0.5 * (np.asarray(x, float) / 0.78) ** 4)).astype(np.float32)
+    out[k, ..., 1] += (0.95 * ramp * np.exp(-0.5 * (np.asarray(x, float) / 0.70) ** 4)).astype(np.float32)
     return out
 
 

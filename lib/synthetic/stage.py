@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lib.synthetic.actors import Actor
-from lib.synthetic.portrait import LONG_STYLES, smooth
+from lib.synthetic.canvas import LONG_STYLES, mirrored, smooth
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ STUDIOS = {
     "cremad": Studio(
         480, 360, 56.0, (240, 138), 0.10, 1.0, ((38, 142, 52), (44, 128, 66), (30, 150, 44), (70, 96, 140)), 1.0, 1.0
     ),
-    "ravdess": Studio(640, 480, 84.0, (320, 205), 0.55, 0.93, ((226, 226, 228), (214, 216, 220)), 0.12, 1.0),
+    "ravdess": Studio(640, 360, 72.0, (320, 152), 0.55, 0.93, ((226, 226, 228), (214, 216, 220)), 0.12, 1.0),
 }
 _SHIRTS = ((62, 64, 70), (34, 36, 44), (92, 40, 44), (52, 72, 104), (120, 116, 108), (70, 84, 66), (28, 28, 30))
 
@@ -60,24 +60,20 @@ def backdrop(studio: Studio, actor: Actor, centre, scale: float, rng) -> np.ndar
     def place(points):
         return np.asarray(points, float) * scale + centre
 
-    def mirrored(right):
-        right = np.asarray(right, float)
-        return np.vstack([right, (right * (-1, 1))[::-1]])
-
     skin = np.asarray(actor.skin, np.float32)
     male = actor.sex == "Male"
     chin, neck = actor.chin, 0.66 if male else 0.55
     if actor.style in LONG_STYLES:  # hair behind the neck
-        low = 2.1 if actor.style != "bob" else 1.5
-        behind = _cover((h, w), place(mirrored([(0, 0), (1.0, 0), (1.02, low - 0.5), (0.9, low)])))
+        low = 2.1 if actor.style != "bob" else 1.45
+        behind = _cover((h, w), place(mirrored([(0, 0), (0.86, 0), (0.86, low - 0.5), (0.72, low)])))
         image += (np.asarray(actor.hair, np.float32) * 0.38 - image) * behind
     ux = (np.arange(w, dtype=np.float32) - centre[0]) / scale
     uy = ((np.arange(h, dtype=np.float32) - centre[1]) / scale)[:, None]
     sign = np.sign(actor.light[0])
     throat = mirrored(smooth([(neck, 0.6), (neck * 0.96, chin + 0.05), (neck * 1.05, chin + 0.40), (1.3, chin + 0.75)]))
     column = 0.95 - 0.30 * np.clip(np.abs(ux / neck), 0, 1.3) ** 2.2 + 0.12 * sign * np.clip(ux, -1, 1)
-    shadow = 1 - 0.50 * np.exp(-0.5 * (np.clip(uy - chin + 0.02, 0, 9) / 0.16) ** 2)
-    tone = (column[None] * shadow * (0.94 - 0.08 * studio.contrast))[..., None] ** np.float32([0.9, 1.02, 1.08])
+    shadow = 1 - 0.42 * np.exp(-0.5 * (np.clip(uy - chin + 0.02, 0, 9) / 0.16) ** 2)
+    tone = (column[None] * shadow * (1.02 - 0.08 * studio.contrast))[..., None] ** np.float32([0.9, 1.02, 1.08])
     image += (skin * np.float32([0.97, 0.92, 0.90]) * tone - image) * _cover((h, w), place(throat))
 
     shirt = np.array(_SHIRTS[look.integers(len(_SHIRTS))], np.float32)
@@ -89,5 +85,5 @@ def backdrop(studio: Studio, actor: Actor, centre, scale: float, rng) -> np.ndar
     fold = cv2.resize(look.standard_normal((5, 14)).astype(np.float32), (w, h), interpolation=cv2.INTER_CUBIC)
     cloth = 1 + 0.10 * fold + 0.10 * sign * np.clip(ux, -2, 2)[None] - 0.10 * np.clip(uy - chin - 0.4, 0, 2)
     image += (shirt * np.clip(cloth, 0.4, 1.5)[..., None] - image) * body
-    rim = cv2.GaussianBlur(body, (0, 0), 0.03 * scale) - cv2.GaussianBlur(body, (0, 0), 0.075 * scale)
-    return image * (1 - 0.55 * np.clip(np.abs(rim), 0, 1))[..., None]
+    rim = body[..., 0] - cv2.GaussianBlur(body, (0, 0), 0.06 * scale)
+    return image * (1 - 0.6 * np.clip(rim, 0, 1))[..., None]
