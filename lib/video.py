@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # FFmpeg writes a line for each damaged packet to the process' stderr, past Python. What a user must know is
-# said by InputProblem; both variables are read when OpenCV opens its first video.
+# said by InputProblem. The variable is read when OpenCV opens its first video.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 import cv2
 import numpy as np
@@ -50,8 +49,7 @@ def read_frames(path: str | os.PathLike) -> Iterator[np.ndarray]:
     """
     path = Path(path)
     _look_before_decoding(path)
-    # One decoding thread: the caller runs a process a core.
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    capture = _open(path)
     decoded = 0
     try:
         promised = capture.get(cv2.CAP_PROP_FRAME_COUNT) if capture.isOpened() else 0
@@ -71,6 +69,17 @@ def read_frames(path: str | os.PathLike) -> Iterator[np.ndarray]:
             f"it ends early, after {decoded} of the {promised:.0f} frames that its header promises",
             "fetch the file again",
         )
+
+
+def _open(path: Path) -> cv2.VideoCapture:
+    """Open `path` without a word of OpenCV's own about what fails."""
+    logging = cv2.utils.logging
+    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        # One decoding thread: the caller runs a process a core.
+        return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    finally:
+        logging.setLogLevel(level)
 
 
 def _look_before_decoding(path: Path) -> None:
