@@ -58,6 +58,8 @@ def configure(threads: int = 1) -> None:
     except RuntimeError as error:
         raise RuntimeError("configure() comes too late: TensorFlow is already running") from error
     tf.config.experimental.enable_op_determinism()
+    # It cannot fuse Conv3D with LeakyReLU while the gradient needs both, and complains at every training.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
 
 
 def environment() -> dict:

@@ -7,15 +7,20 @@ whoever starts takes the newest that can be read.
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import shutil
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lib.paths import relative, written_atomically
+from lib.problems import InputProblem
 
 KEPT = 2
 
@@ -47,8 +52,33 @@ class State:
         """Number of whole epochs done."""
         return len(self.history)
 
+    def forms(self) -> dict:
+        """Shape and type of every array; equal for all states of one training but for the history's length."""
+        forms = {name: [(a.shape, a.dtype) for a in getattr(self, name)] for name in LISTS}
+        return forms | {"history": (self.history.shape[1:], self.history.dtype)}
+
 
 LISTS = ("weights", "best", "optimizer")
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """Make `folder` if need be, keep it for this process, and clear what a killed one left half-written.
+
+    Raises
+    ------
+    InputProblem
+        If another process trains there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:  # the system lets go of it when the process dies, however it dies
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputProblem(folder, "another process is training here", "wait for its end or stop it") from error
+        for left in folder.glob(".epoch-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield folder
 
 
 def save(state: State, folder: Path) -> None:
@@ -60,15 +90,20 @@ def save(state: State, folder: Path) -> None:
         old.unlink(missing_ok=True)
 
 
-def newest(folder: Path, fingerprint: str, epochs: int) -> State | None:
-    """The latest readable state in `folder` with this `fingerprint` and at most `epochs` epochs, or None."""
+def newest(folder: Path, start: State, epochs: int) -> State | None:
+    """The latest state in `folder` of the training that began as `start`, at most `epochs` epochs long, or None.
+
+    What cannot be read, or belongs to another training, is passed over and logged.
+    """
     for path in _files(folder):
         try:
             state = _read(path)
+            if state.fingerprint == start.fingerprint and state.forms() != start.forms():
+                raise ValueError("arrays are missing or of another form")
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             log.warning("%s cannot be read (%s); going back to the one before", relative(path), error)
             continue
-        if state.fingerprint != fingerprint:
+        if state.fingerprint != start.fingerprint:
             log.warning("%s is of a training with other parameters or data; not continued", relative(path))
         elif state.epoch <= epochs:
             return state

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lib import checkpoint, network
 from lib.backend import configure, environment, keras, tf
@@ -81,54 +81,55 @@ def train(
         A row an epoch: ``epoch`` (from 1), ``train_loss``, ``train_accuracy``, ``validation_loss``,
         ``validation_accuracy``. Losses are what Keras reports: mean cross-entropy (nats) and the L2 penalty.
         The training columns are means over the epoch's batches, with dropout and moving weights.
+
+    Raises
+    ------
+    InputProblem
+        If another process is training in `folder`.
+    ValueError
+        If a part is empty, `epochs` is under 1, or a setting is wrong.
     """
     folder = Path(folder)
     train, validation = np.asarray(train), np.asarray(validation)
     labels = np.asarray(labels, dtype=np.int32)
-    if not len(train) or not len(validation):
-        raise ValueError(f"{len(train)} training and {len(validation)} validation sequences; both need some")
+    if not len(train) or not len(validation) or epochs < 1:
+        raise ValueError(f"{len(train)} training, {len(validation)} validation sequences, {epochs} epochs: too few")
     parameters = {"layers": layers, "learning_rate": learning_rate, "batch": batch, "seed": seed}
     parameters |= {"settings": {name: settings[name] for name in network.SETTINGS}, "environment": environment()}
     fingerprint = _fingerprint(parameters, sequences, labels, train, validation)
 
-    model = network.build(layers, settings, seed=seed, learning_rate=learning_rate)
-    model.optimizer.build(model.trainable_variables)
-    state = checkpoint.newest(folder / "checkpoints", fingerprint, epochs)
-    if state is None and continue_from is not None:
-        state = checkpoint.newest(Path(continue_from) / "checkpoints", fingerprint, epochs)
-    if state is not None:
-        model.set_weights(state.weights)
-        for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
-            variable.assign(value)
+    with checkpoint.held(folder / "checkpoints") as checkpoints:
+        model = network.build(layers, settings, seed=seed, learning_rate=learning_rate)
+        model.optimizer.build(model.trainable_variables)
+        start = _state(model, fingerprint, np.empty((0, len(MEASURES))))
+        state = checkpoint.newest(checkpoints, start, epochs)
+        if state is None and continue_from is not None:
+            state = checkpoint.newest(Path(continue_from) / "checkpoints", start, epochs)
+        if state is None:
+            state = start
+        else:
+            _restore(model, state)
+        step, forward = _step(model), _forward(model)
+        with tqdm(
+            total=epochs, initial=state.epoch, unit="epoch", desc=f"{layers} layers", disable=not progress
+        ) as bar:
+            for epoch in range(state.epoch + 1, epochs + 1):
+                measures = _epoch(model, step, sequences, labels, train, batch, seed, epoch)
+                probabilities = _probabilities(forward, sequences, validation, batch)
+                measures += _measures(model, probabilities, labels[validation])
+                if not np.isfinite(measures).all():
+                    log.warning("%s, epoch %d: the loss is not a number", relative(folder), epoch)
+                state = _state(model, fingerprint, np.vstack([state.history, measures]), state.best)
+                checkpoint.save(state, checkpoints)
+                bar.set_postfix(train=f"{measures[1]:.3f}", validation=f"{measures[3]:.3f}", refresh=False)
+                bar.update()
 
-    step, forward = _step(model), _forward(model)
-    done = state.epoch if state else 0
-    with tqdm(total=epochs, initial=done, unit="epoch", desc=model.name, disable=not progress) as bar:
-        for epoch in range(done + 1, epochs + 1):
-            measures = _epoch(model, step, sequences, labels, train, batch, seed, epoch)
-            probabilities = _probabilities(forward, sequences, validation, batch)
-            measures += _measures(model, probabilities, labels[validation])
-            if not np.isfinite(measures).all():
-                log.warning("epoch %d of %s: a loss is not a number", epoch, relative(folder))
-            history = np.vstack([state.history, measures] if state else [measures])
-            weights = model.get_weights()
-            state = State(
-                fingerprint=fingerprint,
-                history=history,
-                weights=weights,
-                best=weights if _best_epoch(history) == epoch else state.best,
-                optimizer=[np.asarray(variable) for variable in model.optimizer.variables],
-            )
-            checkpoint.save(state, folder / "checkpoints")
-            bar.set_postfix(train=f"{measures[1]:.3f}", validation=f"{measures[3]:.3f}", refresh=False)
-            bar.update()
-
-    model.set_weights(state.best)
-    with written_atomically(folder / "model.keras") as temporary:
-        model.save(temporary, include_optimizer=False)  # its state is the last epoch's, not the best one's
-    table = pd.DataFrame(state.history, columns=list(MEASURES))
-    table.insert(0, "epoch", np.arange(1, len(table) + 1))
-    write_text(folder / "history.csv", table.to_csv(index=False))
+        model.set_weights(state.best)
+        with written_atomically(folder / "model.keras") as temporary:
+            model.save(temporary, include_optimizer=False)  # its state is the last epoch's, not the best one's
+        table = pd.DataFrame(state.history, columns=list(MEASURES))
+        table.insert(0, "epoch", np.arange(1, len(table) + 1))
+        write_text(folder / "history.csv", table.to_csv(index=False))
     return table
 
 
@@ -161,7 +162,7 @@ def load_model(path: Path) -> keras.Model:
     if not Path(path).is_file():
         raise InputProblem(path, "there is no such model file", remedy)
     try:
-        model = keras.saving.load_model(path, safe_mode=True)
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # whatever a broken archive, its JSON or its weights set off
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
         raise InputProblem(path, f"cannot be read as a Keras model ({reason})", remedy) from error
@@ -238,6 +239,21 @@ def _epoch(model, step, sequences, labels, train, batch: int, seed: int, epoch: 
     losses, hits = (np.array([float(value) for value in column]) for column in zip(*results, strict=True))
     sizes = np.array([len(indices) for indices in batches])
     return [float((losses * sizes).sum() / sizes.sum()), float(hits.sum() / sizes.sum())]
+
+
+def _state(model: keras.Model, fingerprint: str, history: np.ndarray, best: list | None = None) -> State:
+    """The state of `model` after the epochs of `history`; `best` are the best weights before the last of them."""
+    weights = model.get_weights()
+    if best is None or _best_epoch(history) == len(history):
+        best = weights
+    return State(fingerprint, history, weights, best, [np.asarray(v.value) for v in model.optimizer.variables])
+
+
+def _restore(model: keras.Model, state: State) -> None:
+    """Give `model` the weights of `state`, and its optimizer the optimizer's."""
+    model.set_weights(state.weights)
+    for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
+        variable.assign(value)
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:

@@ -1,0 +1,104 @@
+"""The networks: the paper's layers, and our fast forms of Keras' layers give Keras' numbers."""
+
+import numpy as np
+import pytest
+
+from lib import network, paper
+from lib.backend import keras, tf
+from lib.training import configure, load_model
+
+configure(threads=1)
+
+
+@pytest.fixture
+def settings():
+    return {name: assumption.value for name, assumption in paper.assumptions().items()}
+
+
+def noise(*shape):
+    return np.random.default_rng(list(shape)).normal(1, 3, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("layers", "parameters"), [(5, 823110), (6, 435686), (7, 352038)])
+@pytest.mark.parametrize("downsampling", ["stride", "pool"])
+def test_layers_are_the_papers(settings, layers, parameters, downsampling):
+    model = network.build(layers, settings | {"downsampling": downsampling})
+    table = network.describe(model)
+    blocks = layers - 4
+    assert model.count_params() == table["parameters"].sum() == parameters
+    assert [(table["kind"] == kind).sum() for kind in ("Conv3D", "BatchNormalization", "SpatialDropout3D")] == [
+        blocks
+    ] * 3
+    assert table.set_index("layer")["output"]["frames"].startswith("75×")
+    side = {1: 14, 2: 7, 3: 4}[blocks]
+    assert table.set_index("layer")["output"]["frames"] == f"75×{side * side * settings['filters'][blocks - 1]}"
+    assert model.input.dtype == "uint8"
+    assert model.output.dtype == "float32"
+
+
+def test_output_is_a_distribution(settings):
+    model = network.build(7, settings)
+    faces = np.random.default_rng(0).integers(0, 256, (3, 75, 28, 28, 3), dtype=np.uint8)
+    probabilities = model(faces).numpy()
+    assert probabilities.shape == (3, 6)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_seed_decides_the_weights(settings):
+    first, again, other = (network.build(6, settings, seed=seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_wrong_settings_are_named(settings):
+    with pytest.raises(ValueError, match="settings lack kernel"):
+        network.build(6, {name: value for name, value in settings.items() if name != "kernel"})
+    with pytest.raises(ValueError, match="not one of 5, 6, 7"):
+        network.build(8, settings)
+    with pytest.raises(ValueError, match="'stride' or 'pool'"):
+        network.build(6, settings | {"downsampling": "average"})
+    with pytest.raises(ValueError, match="filters name 1 blocks"):
+        network.build(6, settings | {"filters": [16]})
+
+
+def values_and_gradients(layer, x, target, training):
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x, training=training)
+        loss = tf.reduce_sum(y * target)
+    return [y, *tape.gradient(loss, [x, *layer.trainable_variables])]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_fused_batch_norm_is_keras(training):
+    x, target = noise(4, 5, 6, 7, 3), noise(4, 5, 6, 7, 3)
+    ours, theirs = network.FusedBatchNormalization(momentum=0.9), keras.layers.BatchNormalization(momentum=0.9)
+    start = [np.array([0.5, 1, 2]), np.array([-1, 0, 3]), np.array([1, 1.5, -2]), np.array([0.1, 1, 9])]
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+        layer.set_weights(start)
+    for _ in range(3):
+        for a, b in zip(*(values_and_gradients(layer, x, target, training) for layer in (ours, theirs)), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5 * max(1, np.abs(b).max()))
+    moving = zip(ours.get_weights(), theirs.get_weights(), strict=True)
+    assert all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in moving)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_fused_lstm_is_keras(training):
+    x, target = noise(5, 75, 20) / 3, noise(5, 8)
+    ours, theirs = (kind(8, dropout=0.3, seed=4) for kind in (network.FusedLSTM, keras.layers.LSTM))
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+        layer.set_weights([noise(20, 32) / 9, noise(8, 32) / 9, noise(32) / 9])
+    for a, b in zip(*(values_and_gradients(layer, x, target, training) for layer in (ours, theirs)), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5 * max(1, np.abs(b).max()))
+
+
+def test_saved_network_is_the_same(settings, tmp_path):
+    model = network.build(5, settings | {"filters": [2, 2, 2]}, seed=3)
+    model.save(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras")
+    faces = np.random.default_rng(0).integers(0, 256, (2, 75, 28, 28, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(model(faces), again(faces))

@@ -1,0 +1,268 @@
+"""Training: the same bytes each time, also when killed, continued or given a broken checkpoint."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import checkpoint, paper, training
+from lib.backend import keras
+from lib.problems import InputProblem
+
+training.configure(threads=1)
+
+EPOCHS = 5
+
+
+@pytest.fixture(scope="module")
+def task():
+    """A task that a tiny network can learn: the class is the brightness. 22 for training, 8 for validation."""
+    rng = np.random.default_rng(5)
+    labels = np.arange(30) % 3
+    faces = (
+        rng.integers(0, 60, (30, 75, 28, 28, 3), dtype=np.uint8)
+        + (90 * labels).astype(np.uint8)[:, None, None, None, None]
+    )
+    settings = {name: assumption.value for name, assumption in paper.assumptions().items()}
+    settings |= {"filters": [2, 2, 2], "lstm_units": 6, "dense_units": 5, "batch_norm_momentum": 0.9}
+    return {
+        "layers": 5,
+        "learning_rate": 0.01,
+        "batch": 8,
+        "seed": 3,
+        "sequences": faces,
+        "labels": labels,
+        "train": np.arange(22),
+        "validation": np.arange(22, 30),
+        "settings": settings,
+        "progress": False,
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(task, tmp_path_factory):
+    """Folder of a training of `EPOCHS` epochs that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    training.train(folder, epochs=EPOCHS, **task)
+    return folder
+
+
+def assert_equal(folder, reference):
+    """Byte-equal: history, the last checkpoint (weights, best weights, optimizer), the network's weights."""
+    for name in ("history.csv", f"checkpoints/epoch-{EPOCHS:04d}.npz"):
+        assert (folder / name).read_bytes() == (reference / name).read_bytes(), name
+    digests = {training.weights_digest(training.load_model(f / "model.keras")) for f in (folder, reference)}
+    assert len(digests) == 1
+
+
+def test_same_bytes_twice(task, undisturbed, tmp_path):
+    history = training.train(tmp_path, epochs=EPOCHS, **task)
+    assert_equal(tmp_path, undisturbed)
+    pd.testing.assert_frame_equal(history, pd.read_csv(tmp_path / "history.csv"), check_exact=True)
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["epoch-0004.npz", "epoch-0005.npz", "lock"]
+
+
+def test_another_seed_gives_other_numbers(task, undisturbed, tmp_path):
+    history = training.train(tmp_path, epochs=1, **task | {"seed": 4})
+    assert history["train_loss"][0] != pd.read_csv(undisturbed / "history.csv")["train_loss"][0]
+
+
+def test_longer_training_continues_a_shorter_one(task, undisturbed, tmp_path):
+    short, long = tmp_path / "short", tmp_path / "long"
+    training.train(short, epochs=2, **task)
+    before = (short / "checkpoints" / "epoch-0002.npz").read_bytes()
+    (short / "checkpoints" / "epoch-0001.npz").unlink()
+    training.train(long, epochs=EPOCHS, continue_from=short, **task)
+    assert_equal(long, undisturbed)
+    assert (short / "checkpoints" / "epoch-0002.npz").read_bytes() == before
+
+
+def test_another_training_is_not_continued(task, tmp_path, caplog):
+    training.train(tmp_path, epochs=1, **task)
+    fresh = training.train(tmp_path / "fresh", epochs=1, **task | {"learning_rate": 0.02})
+    again = training.train(tmp_path, epochs=1, **task | {"learning_rate": 0.02})
+    pd.testing.assert_frame_equal(fresh, again, check_exact=True)
+    assert "other parameters or data" in caplog.text
+
+
+def test_fingerprint_tells_parameters_and_data_apart(task):
+    def fingerprint(parameters=None, **changes):
+        names = ("sequences", "labels", "train", "validation")
+        return training._fingerprint(parameters or {"seed": 1}, *((task | changes)[name] for name in names))
+
+    sequences = task["sequences"].copy()
+    sequences[29, 74, 27, 27, 2] ^= 1
+    others = [
+        fingerprint({"seed": 2}),
+        fingerprint(sequences=sequences),
+        fingerprint(labels=(task["labels"] + 1) % 3),
+        fingerprint(train=task["train"][::-1]),
+        fingerprint(train=np.arange(21), validation=np.arange(21, 30)),
+    ]
+    assert len({fingerprint(), *others}) == 6
+    assert fingerprint() == fingerprint()
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+def without_member(path):
+    with zipfile.ZipFile(path) as file:
+        kept = {name: file.read(name) for name in file.namelist() if not name.startswith("optimizer-000")}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in kept.items():
+            file.writestr(name, content)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def state(epochs):
+    arrays = [np.full((40, 50), epochs, np.float32), np.ones(3, np.float32)]
+    return checkpoint.State("abc", np.full((epochs, 4), 0.5), arrays, arrays, [np.int64(epochs), *arrays])
+
+
+@pytest.mark.parametrize("harm", [truncate, flip, without_member, empty])
+def test_broken_checkpoint_gives_way_to_the_one_before(tmp_path, caplog, harm):
+    for epochs in (1, 2, 3):
+        checkpoint.save(state(epochs), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-0002.npz", "epoch-0003.npz"]
+    assert checkpoint.newest(tmp_path, state(0), epochs=9).epoch == 3
+    assert checkpoint.newest(tmp_path, state(0), epochs=2).epoch == 2
+    harm(tmp_path / "epoch-0003.npz")
+    found = checkpoint.newest(tmp_path, state(0), epochs=9)
+    assert found.epoch == 2
+    assert all(np.array_equal(a, b) for a, b in zip(found.optimizer, state(2).optimizer, strict=True))
+    assert "epoch-0003.npz cannot be read" in caplog.text
+    harm(tmp_path / "epoch-0002.npz")
+    assert checkpoint.newest(tmp_path, state(0), epochs=9) is None
+
+
+def test_training_goes_on_after_a_broken_checkpoint(task, undisturbed, tmp_path):
+    training.train(tmp_path, epochs=3, **task)
+    truncate(tmp_path / "checkpoints" / "epoch-0003.npz")
+    training.train(tmp_path, epochs=EPOCHS, **task)
+    assert_equal(tmp_path, undisturbed)
+
+
+#: Trains in forked processes and kills each of the first ones soon after another epoch is on disk.
+KILLER = """
+import json, os, random, signal, sys, time
+from pathlib import Path
+import numpy as np
+from lib import training
+
+training.configure(threads=1)
+task = json.loads(Path("task.json").read_text())
+sequences = np.load("sequences.npy", mmap_mode="r")
+rng, kills = random.Random(1), 0
+while True:
+    child = os.fork()  # spares the import; TensorFlow itself starts in the child
+    if not child:
+        training.train(Path("run"), sequences=sequences, **task)
+        os._exit(0)
+    if kills < int(sys.argv[1]):
+        while kills and not any(Path("run").glob(f"checkpoints/epoch-000[{kills}-9].npz")):
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.2) if kills else 1.5)
+        os.kill(child, signal.SIGKILL)
+        kills += 1
+    status = os.waitpid(child, 0)[1]
+    if os.WIFEXITED(status):
+        sys.exit(os.WEXITSTATUS(status))
+"""
+
+
+def test_killed_training_ends_with_the_same_bytes(task, undisturbed, tmp_path):
+    parameters = {
+        key: np.asarray(v).tolist() if key in ("labels", "train", "validation") else v for key, v in task.items()
+    }
+    np.save(tmp_path / "sequences.npy", parameters.pop("sequences"))
+    (tmp_path / "task.json").write_text(json.dumps(parameters | {"epochs": EPOCHS}))
+    command = [sys.executable, "-c", KILLER, str(EPOCHS)]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert_equal(tmp_path / "run", undisturbed)
+    assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
+
+
+def test_two_processes_do_not_train_in_one_folder(task, tmp_path):
+    with (
+        checkpoint.held(tmp_path / "checkpoints"),
+        pytest.raises(InputProblem, match="another process is training here"),
+    ):
+        training.train(tmp_path, epochs=1, **task)
+
+
+def test_network_learns(task, tmp_path):
+    history = training.train(tmp_path, epochs=25, **task)
+    assert history["train_loss"].iloc[-1] < 0.6 * history["train_loss"].iloc[0]
+    model = training.load_model(tmp_path / "model.keras")
+    measured = training.evaluate(model, task["sequences"], task["labels"], task["validation"], batch=3)
+    assert measured["accuracy"] == history["validation_accuracy"].max() >= 0.85
+    probabilities = training.predict(model, task["sequences"], task["validation"], batch=5)
+    assert probabilities.dtype == np.float32
+    assert (probabilities.argmax(axis=1) == task["labels"][task["validation"]]).mean() == measured["accuracy"]
+
+
+def test_losses_are_what_keras_reports(task, undisturbed):
+    model = training.load_model(undisturbed / "model.keras")
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    faces, labels = task["sequences"][task["validation"]], task["labels"][task["validation"]]
+    loss, accuracy = model.evaluate(faces, labels, verbose=0)
+    history = pd.read_csv(undisturbed / "history.csv")
+    best = history.loc[history["validation_accuracy"].idxmax()]
+    assert best["validation_loss"] == pytest.approx(loss, rel=1e-5)
+    assert best["validation_accuracy"] == pytest.approx(accuracy)
+
+
+def test_best_is_the_first_epoch_of_the_highest_accuracy():
+    def best(loss, accuracy):
+        return training._best_epoch(np.column_stack([loss, accuracy, loss, accuracy]))
+
+    assert best([3, 2, 1, 0.5], [0.2, 0.6, 0.6, 0.4]) == 2
+    assert best([np.nan, 2, np.nan], [0.9, 0.1, 0.9]) == 2
+    assert best([np.nan, np.nan], [0.1, 0.9]) == 1
+
+
+def test_loss_that_is_no_number_is_recorded(task, tmp_path, caplog):
+    history = training.train(tmp_path, epochs=2, **task | {"learning_rate": 1e30})
+    assert len(history) == 2
+    assert history["validation_loss"].isna().all()
+    assert "not a number" in caplog.text
+    assert (tmp_path / "model.keras").exists()
+
+
+def test_an_empty_part_is_refused(task, tmp_path):
+    with pytest.raises(ValueError, match="0 validation sequences"):
+        training.train(tmp_path, epochs=1, **task | {"validation": []})
+
+
+def test_broken_model_files_are_named(undisturbed, tmp_path):
+    whole = undisturbed / "model.keras"
+    path = tmp_path / "model.keras"
+    with pytest.raises(InputProblem, match="no such model file"):
+        training.load_model(path)
+    for content in (b"", b"PK\x03\x04", whole.read_bytes()[:5000], b"version https://git-lfs.github.com/spec/v1"):
+        path.write_bytes(content)
+        with pytest.raises(InputProblem, match="cannot be read as a Keras model"):
+            training.load_model(path)
+    inputs = keras.Input((3,))
+    keras.Model(inputs, keras.layers.Dense(6)(inputs)).save(path)
+    with pytest.raises(InputProblem, match="not one from 75 faces"):
+        training.load_model(path)
+    keras.Sequential([inputs, keras.layers.Lambda(lambda x: x)]).save(path)
+    with pytest.raises(InputProblem, match="cannot be read as a Keras model"):
+        training.load_model(path)
