@@ -1,0 +1,160 @@
+"""The landmark models' files, and the face they find."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from lib import models, paths
+from lib.landmarks import MESH_TO_68, FaceMesh, fetch_models
+from lib.openface import read_features
+from lib.problems import InputProblem
+from lib.synthetic.corpus import plan, render_clip
+from lib.video import read_frames
+
+HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)
+needs_models = pytest.mark.skipif(not HAVE_MODELS, reason="the landmark models are not there: run `make setup`")
+
+
+@pytest.fixture(scope="module")
+def tracker():
+    return FaceMesh()
+
+
+@pytest.fixture(scope="module")
+def take():
+    """Frames of one rendered clip and their true landmarks."""
+    clip = plan("cremad", actors=1, clips=1, seed=3)[0]
+    frames, points = zip(*(pair for pair, _ in zip(render_clip(clip, 3), range(20), strict=False)), strict=True)
+    return list(frames), np.array(points)
+
+
+def test_every_point_has_its_own_vertex():
+    assert MESH_TO_68.shape == (68,)
+    assert MESH_TO_68.min() >= 0 and MESH_TO_68.max() < 468
+    assert len(set(MESH_TO_68.tolist())) == 68
+
+
+@needs_models
+def test_rendered_faces_are_found_near_their_true_landmarks(tracker, take):
+    frames, truth = take
+    points, success = tracker.track(frames)
+    assert points.shape == (20, 68, 2) and points.dtype == np.float32
+    assert success.all()
+    between_eyes = np.linalg.norm(truth[:, 36] - truth[:, 45], axis=-1).mean()
+    assert np.linalg.norm(points - truth, axis=-1).mean() < 0.1 * between_eyes
+
+
+@needs_models
+def test_a_frame_without_a_face_is_told_and_the_face_is_found_again(tracker, take):
+    frames, _ = take
+    grey = np.full_like(frames[0], 128)
+    noise = np.random.default_rng([2021, 6]).integers(0, 256, frames[0].shape, np.uint8)
+    points, success = tracker.track([grey, frames[0], grey, noise, frames[1]])
+    assert success.tolist() == [False, True, False, False, True]
+    assert not points[[0, 2, 3]].any()
+    assert np.abs(points[1] - points[4]).mean() < 10
+
+
+@needs_models
+def test_no_frame_gives_no_points(tracker):
+    points, success = tracker.track([])
+    assert points.shape == (0, 68, 2) and success.shape == (0,)
+
+
+@needs_models
+def test_a_clip_does_not_depend_on_the_one_before(tracker, take):
+    frames, _ = take
+    first, _ = tracker.track(frames[:3])
+    tracker.track([np.roll(frame, 60, axis=1) for frame in frames[:3]])
+    again, _ = tracker.track(frames[:3])
+    assert np.array_equal(first, again)
+
+
+@needs_models
+def test_the_face_may_lie_at_the_frames_edge_and_in_any_size_of_frame(tracker, take):
+    frames, _ = take
+    for frame in (
+        frames[0][:, 140:],
+        np.ascontiguousarray(frames[0][::2, ::2]),
+        np.pad(frames[0], ((200, 0), (0, 400), (0, 0))),
+    ):
+        assert tracker.track([frame])[1].all()
+    assert not tracker.track([np.zeros((1, 1, 3), np.uint8)])[1].any()
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        "cremad/VideoFlash/1001_DFA_ANG_XX.flv",
+        "cremad/VideoFlash/1001_DFA_HAP_XX.flv",
+        "ravdess/Actor_01/01-01-05-02-02-01-01.mp4",
+    ],
+)
+@needs_models
+def test_original_clips_beside_openface(real_data, tracker, clip):
+    points, success = tracker.track(read_frames(real_data / clip))
+    reference = read_features(real_data / f"openface/{clip.split('/')[-1].split('.')[0]}.csv")
+    assert success.all()
+    assert len(points) == len(reference.points)
+    between_eyes = np.linalg.norm(reference.points[:, 36] - reference.points[:, 45], axis=-1)
+    assert (np.linalg.norm(points - reference.points, axis=-1).mean(axis=1) / between_eyes).mean() < 0.05
+
+
+@needs_models
+def test_loading_says_nothing(capfd):
+    FaceMesh()
+    out, err = capfd.readouterr()
+    assert out == "" and err == ""
+
+
+# The files
+
+
+def wheel_of(path, contents):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(models.MODELS[name][0], content)
+    return path
+
+
+@needs_models
+def test_files_that_are_right_are_left_alone(monkeypatch):
+    monkeypatch.setattr(models, "download_wheel", lambda *_: pytest.fail("nothing should be fetched"))
+    assert [path.name for path in fetch_models()] == list(models.MODELS)
+
+
+@needs_models
+def test_missing_and_damaged_files_are_read_out_of_the_wheel(tmp_path, monkeypatch):
+    contents = models.check_models()
+    wheel = wheel_of(tmp_path / "mediapipe.whl", contents)
+    monkeypatch.setattr(models, "download_wheel", lambda *_: wheel)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "face_landmark.tflite").write_bytes(b"half a model")
+    fetch_models(tmp_path / "models")
+    assert models.check_models(tmp_path / "models") == contents
+
+
+def test_a_wheel_with_other_models_is_refused(tmp_path, monkeypatch):
+    wheel = wheel_of(tmp_path / "mediapipe.whl", dict.fromkeys(models.MODELS, b"another model"))
+    monkeypatch.setattr(models, "download_wheel", lambda *_: wheel)
+    with pytest.raises(InputProblem, match="wrong SHA-256"):
+        fetch_models(tmp_path / "models")
+    assert not (tmp_path / "models").exists() or not list((tmp_path / "models").iterdir())
+
+
+@pytest.mark.parametrize(("content", "says"), [(None, "missing"), (b"\x00" * 100, "wrong SHA-256")])
+def test_a_tracker_refuses_models_that_are_not_the_known_ones(tmp_path, content, says):
+    if content is not None:
+        for name in models.MODELS:
+            (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputProblem, match=says):
+        FaceMesh(tmp_path)
+
+
+def test_pip_that_finds_nothing_gives_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    with pytest.raises(InputProblem, match="pip cannot download it") as raised:
+        models.download_wheel("mediapipe==0.10.21", tmp_path)
+    assert "\n" not in str(raised.value)
