@@ -18,9 +18,14 @@ ANSWERS = ("rating", "plurality")
 
 
 def read_votes(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
-    """Face-only votes, a row a clip: clip, actor, emotion (asked of the actor), sentence, level, and a column
-    an emotion with the number of raters who chose it.
-    """  # fmt: skip
+    """Read the face-only votes, a row a clip.
+
+    Returns
+    -------
+    pandas.DataFrame
+        clip, actor, emotion (asked of the actor), sentence, level, and a column an emotion with the number of
+        raters who chose it.
+    """
     votes = pd.read_csv(Path(folder) / "cremad_votes.csv").rename(columns=VOTES)
     named = pd.DataFrame([{"clip": clip, **parse_name(clip)} for clip in votes["clip"]])
     return named.merge(votes, on="clip", validate="one_to_one")[[*named.columns, *EMOTIONS]]

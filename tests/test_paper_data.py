@@ -1,0 +1,73 @@
+"""What the paper states, as data: whole, well formed, and not altered unnoticed."""
+
+import nbformat
+import pandas as pd
+import pytest
+
+from lib import audit, paper
+from lib.claims import COLUMNS, VERDICTS, Claims
+from lib.emotions import EMOTIONS
+from lib.paths import NOTEBOOKS, PAPER
+
+
+def test_table_1_has_the_twelve_runs():
+    table = audit.printed("table1")
+    keys = table[["layers", "learning_rate", "epochs"]]
+    assert len(table) == 12 and not keys.duplicated().any()
+    assert sorted(keys.groupby(["learning_rate", "epochs"]).size()) == [3, 3, 3, 3]
+    assert (table["test_accuracy"] != "").all()
+    accuracies = paper.table("table1").filter(like="accuracy")
+    assert (accuracies.isna() | ((accuracies > 0) & (accuracies < 1))).all(axis=None)
+
+
+def test_decimals_stay_as_printed():
+    assert audit.printed("table1")["validation_accuracy"][2] == "0.80"
+    assert audit.printed("table2").set_index("layers")["ravdess_accuracy"].to_dict() == {
+        "5": "57.86",
+        "6": "63.35",
+        "7": "60",
+    }
+
+
+def test_the_sums():
+    assert paper.table("splits")["sequences"].sum() == 7704
+    assert paper.table("frame_bins")["clips"].sum() == 7422
+
+
+def test_figure_5_is_square_in_the_order_of_emotions():
+    matrix = paper.table("fig5")
+    assert matrix["true"].tolist() == list(EMOTIONS) == list(matrix.columns[1:])
+
+
+@pytest.mark.parametrize("path", sorted(PAPER.glob("*.csv")), ids=lambda path: path.name)
+def test_every_table_is_described_and_rectangular(path):
+    assert f"`{path.name}`" in (PAPER / "README.md").read_text(encoding="utf-8")
+    pd.read_csv(path, dtype=str, on_bad_lines="error")
+
+
+def test_claims_are_complete():
+    claims = audit.printed("claims")
+    assert list(claims.columns) == COLUMNS
+    assert claims["id"].is_unique and 40 <= len(claims) <= 65
+    assert set(claims["verdict"]) == set(VERDICTS)
+    assert (claims != "").all().all()
+
+
+def test_notebook_8_settles_every_claim():
+    notebook = nbformat.read(NOTEBOOKS / "08_paper_audit.ipynb", 4)
+    source = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    shown = "".join(
+        output.get("data", {}).get("text/markdown", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    )
+    for row in Claims().unsettled():
+        assert f'"{row}"' in source, f"{row} is not settled"
+        assert f"| {row} |" in shown, f"{row} is not shown"
+
+
+@pytest.mark.parametrize("name", ["08_paper_audit", "09_human_baseline"])
+def test_the_notebooks_are_committed_with_outputs(name):
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", 4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
+    assert any("nbval-check-output" in cell.metadata.get("tags", []) for cell in code)
