@@ -62,7 +62,9 @@ def _outlines(actor: Actor, rng) -> tuple[np.ndarray, np.ndarray, float]:
         line = line - 0.36
     forehead = [(0.92 * w, 0.0), (0.915 * w, -0.24), (0.86 * w, -0.48), (0.74, line + 0.20), (0.48, line + 0.07)]
     forehead += [(0.24, line), (0.0, line + 0.02)]
-    outer = smooth(mirrored(crown + sides), 8)
+    # Each half on its own, level at the crown: a curve through both would bulge at the lower ends.
+    over = [(-crown[1][0], crown[1][1]), *crown, *sides]
+    outer = mirrored(smooth(over, 8)[8:])
     if actor.style == "curly":  # a rough edge
         outer = outer * (1 + 0.025 * np.cos(np.arange(len(outer)) * 1.9 + rng.uniform(0, 6)))[:, None]
     right, left = np.array(inner + forehead), np.array(inner + forehead) * (-1, 1)
