@@ -10,8 +10,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.arrays import read_npz
 from lib.paths import relative, written_atomically
 from lib.problems import InputProblem
 
@@ -100,7 +99,7 @@ def newest(folder: Path, start: State, epochs: int) -> State | None:
             state = _read(path)
             if state.fingerprint == start.fingerprint and state.forms() != start.forms():
                 raise ValueError("arrays are missing or of another form")
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, ValueError, KeyError) as error:
             log.warning("%s cannot be read (%s); going back to the one before", relative(path), error)
             continue
         if state.fingerprint != start.fingerprint:
@@ -116,7 +115,6 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> State:
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = read_npz(path)
     lists = {name: [arrays[key] for key in sorted(arrays) if key.startswith(f"{name}-")] for name in LISTS}
     return State(fingerprint=str(arrays["fingerprint"]), history=arrays["history"], **lists)

@@ -44,9 +44,7 @@ SENTENCES = {
 #: Intensity asked of the actor: unspecified, low, medium, high.
 LEVELS = ("XX", "LO", "MD", "HI")
 
-_NAME = re.compile(
-    rf"(\d{{4}})_({'|'.join(SENTENCES)})_({'|'.join(CREMAD_CODES)})_({'|'.join(LEVELS)})", re.ASCII
-)
+_NAME = re.compile(rf"(\d{{4}})_({'|'.join(SENTENCES)})_({'|'.join(CREMAD_CODES)})_({'|'.join(LEVELS)})", re.ASCII)
 
 
 def parse_name(clip: str) -> dict:
@@ -73,7 +71,9 @@ def read_demographics(path: str | os.PathLike) -> pd.DataFrame:
             {
                 "actor": raw["ActorID"].astype(int),
                 "sex": raw["Sex"].str.strip().str.lower().where(lambda sex: sex.isin(["male", "female"])),
-                "age": pd.to_numeric(raw["Age"], errors="coerce").astype("Int64"),
+                "age": pd.to_numeric(raw["Age"], errors="coerce")
+                .where(lambda age: age.between(0, 150))
+                .astype("Int64"),
                 "race": raw["Race"].replace("", pd.NA),
                 "ethnicity": raw["Ethnicity"].replace("", pd.NA),
             }
@@ -85,6 +85,7 @@ def read_demographics(path: str | os.PathLike) -> pd.DataFrame:
         ValueError,
         TypeError,
         KeyError,
+        OverflowError,
     ) as error:  # pandas' parser and Unicode errors are ValueErrors
         text = " ".join(str(error).split())
         raise InputProblem(path, f"is not CREMA-D's table of actors ({text})", remedy) from error

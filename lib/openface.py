@@ -135,7 +135,10 @@ def read_aligned(folder: str | os.PathLike, name: str, success: np.ndarray) -> t
     faces = np.zeros((len(success), side, side, 3), dtype=np.uint8)
     for order, row in enumerate(np.flatnonzero(success)):
         path = pictures[row + 1]
-        face = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+        try:
+            face = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+        except cv2.error:  # a header that promises gigabytes
+            face = None
         if order == 0 and face is not None and face.shape[0] == face.shape[1]:
             side = face.shape[0]  # another one than OpenFace's default: -simsize
             faces = np.zeros((len(success), side, side, 3), dtype=np.uint8)

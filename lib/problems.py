@@ -9,6 +9,7 @@ import pandas as pd
 
 from lib.paths import relative, written_atomically
 
+LONGEST = 400  # characters of a problem: a damaged file's own words may have no end
 COLUMNS = ["file", "problem", "remedy"]
 
 
@@ -27,9 +28,9 @@ class InputProblem(Exception):
 
     def __init__(self, file: str | os.PathLike, problem: str, remedy: str):
         self.file = relative(file)
-        self.problem = problem
+        self.problem = problem if len(problem) <= LONGEST else f"{problem[:LONGEST]} ..."
         self.remedy = remedy
-        super().__init__(f"{self.file}: {problem}; {remedy}.")
+        super().__init__(f"{self.file}: {self.problem}; {remedy}.")
 
     def __reduce__(self):  # crosses process borders in a pool of workers
         return type(self), (self.file, self.problem, self.remedy)

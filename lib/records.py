@@ -72,7 +72,7 @@ def _read_votes(path: Path) -> pd.DataFrame:
         raw = pd.read_csv(path, index_col=0)
         face = raw[raw.index // 100_000 == 2]
         return face.rename(columns={"fileName": "clip"})[["clip", *VOTES]].sort_values("clip", ignore_index=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         text = " ".join(str(error).split())
         raise InputProblem(path, f"is not CREMA-D's table of votes ({text})", "clone CREMA-D again") from error
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 from numpy.lib.format import open_memmap
 
+from lib.arrays import map_npy, read_npz
 from lib.emotions import EMOTIONS
 from lib.paths import written_atomically
 from lib.problems import InputProblem
@@ -122,30 +123,36 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
     with written_atomically(array) as temporary:
         sequences = None
         for actor, rows in table.groupby("actor", sort=True):
-            stored = _actor_faces(faces_folder / f"{actor}.npz")
+            path = faces_folder / f"{actor}.npz"
+            stored, spans = _actor_faces(path)
             for row in rows.itertuples():
-                start = stored[1][row.clip] + row.first_frame
-                window = stored[0][start : start + row.frames]
+                start, end = spans.get(row.clip, (0, 0))
+                start += row.first_frame
+                window = stored[start : min(end, start + row.frames)]
                 if sequences is None:
                     shape = (len(table), length, *window.shape[1:])
                     sequences = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+                if len(window) != row.frames or window.shape[1:] != sequences.shape[2:]:
+                    problem = f"does not hold the frames of {row.clip} that faces.csv lists"
+                    raise InputProblem(path, problem, "delete it and mask the corpus again")
                 sequences[row.sequence] = pad(window, length)
         sequences.flush()
         del sequences
     return table
 
 
-def _actor_faces(path: Path) -> tuple[np.ndarray, dict[str, int]]:
-    """Faces of an actor, and the number of each clip's first frame among them."""
+def _actor_faces(path: Path) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
+    """Faces of an actor, and each clip's first frame among them and the one after its last."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            starts = dict(zip(stored["clips"].tolist(), stored["offsets"].tolist(), strict=False))
-            return stored["faces"], starts
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise InputProblem(
-            path, f"cannot be read ({reason})", "delete it and mask the corpus again"
-        ) from None
+        stored = read_npz(path, "faces", "clips", "offsets")
+        faces, clips, offsets = stored["faces"], stored["clips"], stored["offsets"]
+        if faces.dtype != np.uint8 or faces.ndim != 4 or clips.dtype.kind != "U" or offsets.dtype.kind != "i":
+            raise ValueError("its arrays are not masked faces")
+        if clips.ndim != 1 or offsets.shape != (len(clips) + 1,) or (np.diff([0, *offsets, len(faces)]) < 0).any():
+            raise ValueError("its clips and frames do not belong together")
+        return faces, dict(zip(clips.tolist(), pairwise(offsets.tolist()), strict=True))
+    except (OSError, ValueError) as error:
+        raise InputProblem(path, f"cannot be read ({error})", "delete it and mask the corpus again") from None
 
 
 def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:
@@ -158,15 +165,15 @@ def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:
     """
     folder = Path(folder)
     try:
-        array = np.load(folder / "sequences.npy", mmap_mode="r", allow_pickle=False)
+        array = map_npy(folder / "sequences.npy")
         table = read_table(folder / "sequences.csv")
     except FileNotFoundError as error:
         raise InputProblem(error.filename, "has not been made yet", "run `make reproduce` first") from None
     except ValueError as error:
         reason = " ".join(str(error).split())
-        raise InputProblem(
-            folder / "sequences.npy", f"is damaged ({reason})", "delete it and run again"
-        ) from None
+        raise InputProblem(folder / "sequences.npy", f"is damaged ({reason})", "delete it and run again") from None
+    if array.dtype != np.uint8 or array.ndim != 5:
+        raise InputProblem(folder / "sequences.npy", "is no array of sequences", "delete it and run again")
     if len(array) != len(table):
         problem = f"holds {len(array)} sequences, but sequences.csv {len(table)}"
         raise InputProblem(folder / "sequences.npy", problem, "delete both and run again")

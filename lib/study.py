@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from lib.paths import CONFIG, in_workspace
 from lib.problems import InputProblem
 
 CORPORA = ("cremad", "ravdess")
+_LARGEST = 100_000  # characters of a study's file that are read
 NUMBERS = "numbers are written 0.0001, since YAML reads 1e-4 as text"
 
 
@@ -97,15 +99,35 @@ def config_file(study: str | os.PathLike) -> Path:
     return study if study.suffix == ".yaml" else CONFIG / f"{study}.yaml"
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain YAML without aliases, of which a few nested ones make gigabytes, and without endless numbers."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"it holds an alias,{self.peek_event().start_mark}")
+        return super().compose_node(parent, index)
+
+    def construct_yaml_int(self, node):
+        if len(node.value) > 20:
+            raise yaml.YAMLError(f"it holds a number of {len(node.value)} digits")
+        return super().construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+
 def _read(path: Path) -> Any:
     try:
         with open(path, encoding="utf-8") as file:
-            return yaml.safe_load(file)
+            text = file.read(_LARGEST + 1)
+        if len(text) > _LARGEST:
+            raise ValueError(f"it is longer than {_LARGEST:,} characters")
+        return yaml.load(text, _Loader)
     except FileNotFoundError:
         known = ", ".join(sorted(p.stem for p in CONFIG.glob("*.yaml") if p.stem != "schema"))
         raise InputProblem(path, "there is no such study", f"name one of {known}, or a .yaml file") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        reason = " ".join(str(error).split())
+    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise InputProblem(path, f"cannot be read as YAML ({reason})", "correct the file") from None
 
 
@@ -119,9 +141,7 @@ def _check_settings(path: Path, own: dict[str, Any]) -> dict[str, Any]:
     settings = {name: assumption.value for name, assumption in stated.items()}
     for name, value in own.items():
         if name not in stated:
-            raise InputProblem(
-                path, f"assumptions.{name} is unknown", "use the names of paper/assumptions.yaml"
-            )
+            raise InputProblem(path, f"assumptions.{name} is unknown", "use the names of paper/assumptions.yaml")
         kind = type(stated[name].value)
         kinds = (int, float) if kind in (int, float) else kind
         if not isinstance(value, kinds) or isinstance(value, bool) != (kind is bool):
@@ -159,9 +179,12 @@ def load(study: str | os.PathLike, folders: dict[str, str | os.PathLike] | None 
     own = content.get("assumptions") or {}
     settings = _check_settings(path, own)
     grid = tuple(Cell(**cell) for cell in content["grid"])
-    doubled = {cell.run for cell in grid if grid.count(cell) > 1}
+    if not all(math.isfinite(cell.learning_rate) for cell in grid):
+        raise InputProblem(path, "a learning rate of the grid is not a finite number", f"correct it ({NUMBERS})")
+    runs = [cell.run for cell in grid]
+    doubled = sorted({run for run in runs if runs.count(run) > 1})
     if doubled:
-        raise InputProblem(path, f"the grid holds {', '.join(sorted(doubled))} twice", "delete one of them")
+        raise InputProblem(path, f"the grid holds {', '.join(doubled)} twice", "delete one of them")
     corpora = {
         corpus: {**entry, "folder": in_workspace((folders or {}).get(corpus) or entry["folder"])}
         for corpus, entry in content["corpora"].items()

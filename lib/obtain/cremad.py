@@ -161,14 +161,14 @@ def load_manifest(path: Path) -> dict[str, Pointer]:
         return {}
     try:
         table = pd.read_csv(path, dtype={"file": str, "sha256": str, "bytes": "int64"}, keep_default_na=False)
-        for name, sha256 in zip(table["file"], table["sha256"], strict=True):
+        for name, sha256, size in table[["file", "sha256", "bytes"]].itertuples(index=False):
             parse_name(name.removesuffix(".flv"))
-            if len(bytes.fromhex(sha256)) != 32 or not name.endswith(".flv"):
+            if len(bytes.fromhex(sha256)) != 32 or not name.endswith(".flv") or size < 0:
                 raise ValueError(f"line of {name!r}")
         rows = table[["file", "sha256", "bytes"]].itertuples(index=False)
         return {row.file: Pointer(row.sha256, int(row.bytes)) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        text = f"is not the list of pointers it was written as ({' '.join(str(error).split())})"
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        text = f"is not the list of pointers it was written as ({' '.join(str(error).split())[:200]})"
         raise InputProblem(path, text, "restore it, or delete the folder and run `make data` again") from None
 
 

@@ -163,7 +163,7 @@ def publish(folder: Path, zenodo: str, patience: Patience) -> dict[str, tuple[in
             raise ValueError("it lists no file")
         with written_atomically(path) as temporary:
             pd.DataFrame(rows, columns=["archive", "bytes", "checksum"]).to_csv(temporary, index=False)
-    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+    except (requests.RequestException, ValueError, KeyError, TypeError, OverflowError) as error:
         known = "what was remembered is used" if path.exists() else "checksums stay unknown, sizes are estimates"
         log.warning("RAVDESS: the record cannot be read (%s); %s", type(error).__name__, known)
     return load_published(folder)
@@ -175,7 +175,7 @@ def load_published(folder: Path) -> dict[str, tuple[int, str]]:
         table = pd.read_csv(folder / PUBLISHED, dtype={"archive": str, "bytes": "int64", "checksum": str})
         rows = table[["archive", "bytes", "checksum"]].dropna().itertuples(index=False)
         return {row.archive: (int(row.bytes), row.checksum) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return {}
 
 
@@ -191,7 +191,7 @@ class Ledger:
             self.table = table[table["file"].str.fullmatch(r"Actor_\d\d/[\d-]{20}\.mp4")]
         except FileNotFoundError:
             self.table = pd.DataFrame(columns=_COLUMNS)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             log.warning("RAVDESS: %s is broken; its archives are fetched again", folder / FILES)
             self.table = pd.DataFrame(columns=_COLUMNS)
 
@@ -259,9 +259,10 @@ def unpack(
             for entry in entries:
                 parts = entry.filename.replace("\\", "/").split("/")
                 if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in entry.filename:
-                    raise InputProblem(archive, f"holds {entry.filename!r}, which points outside its folder", remedy)
+                    text = f"holds {entry.filename[:80]!r}, which points outside its folder"
+                    raise InputProblem(archive, text, remedy)
                 if stat.S_ISLNK(entry.external_attr >> 16):
-                    raise InputProblem(archive, f"holds {entry.filename!r}, which is a link", remedy)
+                    raise InputProblem(archive, f"holds {entry.filename[:80]!r}, which is a link", remedy)
             for entry in entries:
                 *folders, name = entry.filename.split("/")
                 if entry.is_dir():
@@ -271,11 +272,11 @@ def unpack(
                 elif name[:2] in modalities:
                     rows.append((f"{actor}/{name}", *_write(content, entry, folder / actor / name)))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        text = f"cannot be unpacked ({' '.join(str(error).split())})"
+        text = f"cannot be unpacked ({' '.join(str(error).split())[:200]})"
         raise InputProblem(archive, text, remedy) from None
     problems = []
     if strange:
-        text = f"holds {len(strange)} entries that are none of the actor's clips, {strange[0]!r} first"
+        text = f"holds {len(strange)} entries that are none of the actor's clips, {strange[0][:80]!r} first"
         problems.append(InputProblem(archive, text, "nothing to do; they were left in it"))
     for modality in modalities:
         count = sum(Path(file).name.startswith(modality) for file, *_ in rows)
