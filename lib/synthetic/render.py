@@ -53,7 +53,14 @@ def _portrait(number: int, studio: Studio):
     coarse = 0.085
     gx, gy = np.meshgrid(np.arange(LEFT, -LEFT, coarse), np.arange(TOP, canvas.height / canvas.scale + TOP, coarse))
     grid = muscles.fields(actor, gx, gy).reshape(len(muscles.CONTROLS), -1).astype(np.float64)
-    return actor, canvas, rgba, z, _slices(core), deltas, (coarse, gx.shape, grid)
+    return actor, backdrop(studio, actor), canvas, rgba, z, _slices(core), deltas, (coarse, gx.shape, grid)
+
+
+@lru_cache(maxsize=4)
+def _noise(height: int, width: int, spread: float) -> np.ndarray:
+    """Camera noise about 2 x `spread`, uint8 (height, width, 3); frames take it at random places."""
+    tile = np.random.default_rng([0x0115E, height, width]).normal(2 * spread, spread, (height, width, 3))
+    return np.clip(np.round(tile), 0, 255).astype(np.uint8)
 
 
 def _rotations(pose: np.ndarray) -> np.ndarray:
@@ -74,21 +81,23 @@ def render_take(studio: Studio, number: int, take: Take, rng, dials: Dials) -> I
     (frame, landmarks)
         uint8 (height, width, 3) RGB and float32 (68, 2) in pixels, pixel centres at whole numbers.
     """
-    actor, canvas, rgba, z, core_box, deltas, (coarse, shape, grid) = _portrait(number, studio)
+    actor, behind, canvas, rgba, z, core_box, deltas, (coarse, shape, grid) = _portrait(number, studio)
     n = len(take.aus)
     scale = studio.scale * np.exp(rng.normal(0, 0.03))
     centre = np.array(studio.centre) + rng.normal(0, 1, 2) * (0.10, 0.05) * scale
     exposure = np.exp(rng.normal(0, 0.035)) * (1 + rng.normal(0, 0.008, 3))
     gain = (exposure * studio.contrast).astype(np.float32)
     lift = 255 * (1 - studio.contrast) * 0.5 - 2.0 * dials.noise  # the noise tile is never negative
-    still = np.clip(backdrop(studio, actor, centre, scale, rng) * gain + lift, 0, 255).astype(np.uint8)
+    zoom = scale / studio.scale
+    framing = np.array([[zoom, 0, centre[0] - zoom * studio.centre[0]], [0, zoom, centre[1] - zoom * studio.centre[1]]])
+    still = cv2.warpAffine(behind, framing, (studio.width, studio.height), borderMode=cv2.BORDER_REPLICATE)
+    still = np.clip(still * gain + lift, 0, 255).astype(np.uint8)
     # Colours times coverage, so that the frame is head + backdrop x (1 - coverage).
     cover = rgba[..., 3:] / 255
     texture = np.clip(np.dstack([(rgba[..., :3] * gain + lift) * cover, rgba[..., 3]]), 0, 255).astype(np.uint8)
     core = np.ascontiguousarray(texture[core_box][..., :3], np.float32)
     deltas = [(area, delta * gain) for area, delta in deltas]
-    tile = rng.normal(2 * dials.noise, dials.noise, (studio.height + 61, studio.width + 67, 3))
-    tile = np.clip(np.round(tile), 0, 255).astype(np.uint8)
+    tile = _noise(studio.height + 61, studio.width + 67, dials.noise)
 
     amplitudes = muscles.controls(actor, take)
     moved = (canvas.scale * amplitudes @ grid).astype(np.float32).reshape(n, *shape, 2)

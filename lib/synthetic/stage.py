@@ -37,14 +37,15 @@ _SHIRTS = ((62, 64, 70), (34, 36, 44), (92, 40, 44), (52, 72, 104), (120, 116, 1
 
 
 def _cover(shape, polygon) -> np.ndarray:
-    big = np.zeros((shape[0] * 3, shape[1] * 3), np.uint8)
-    cv2.fillPoly(big, [np.round(np.asarray(polygon) * 48).astype(np.int32)], 255, cv2.LINE_8, 4)
-    return cv2.resize(big, (shape[1], shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32)[..., None] / 255
+    cover = np.zeros(shape, np.uint8)
+    cv2.fillPoly(cover, [np.round(np.asarray(polygon) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return cover.astype(np.float32)[..., None] / 255
 
 
-def backdrop(studio: Studio, actor: Actor, centre, scale: float, rng) -> np.ndarray:
-    """Picture without the head: float32 (height, width, 3), sRGB 0-255."""
-    h, w = studio.height, studio.width
+def backdrop(studio: Studio, actor: Actor) -> np.ndarray:
+    """Picture of cloth, neck and clothes without the head: float32 (height, width, 3), sRGB 0-255."""
+    h, w, scale, centre = studio.height, studio.width, studio.scale, np.array(studio.centre)
+    sign = float(np.sign(actor.light[0]))  # the side that the light comes from
     look = np.random.default_rng([actor.seed, 2])
     base = np.array(studio.backdrops[look.integers(len(studio.backdrops))], np.float32)
     base *= look.uniform(0.92, 1.06)
@@ -54,7 +55,7 @@ def backdrop(studio: Studio, actor: Actor, centre, scale: float, rng) -> np.ndar
         folds, np.float32([[1, look.uniform(-0.4, 0.4), 0], [0, 1, 0]]), (w, h), borderMode=cv2.BORDER_REFLECT
     )
     x, y = np.meshgrid(np.linspace(-1, 1, w, dtype=np.float32), np.linspace(-1, 1, h, dtype=np.float32))
-    vignette = 1 - 0.10 * (x * x + y * y) - 0.06 * x * np.sign(actor.light[0]) * -1
+    vignette = 1 - 0.10 * (x * x + y * y) + 0.06 * x * sign
     image = base * (vignette * (1 + 0.055 * studio.folds * folds))[..., None]
 
     def place(points):
@@ -67,13 +68,13 @@ def backdrop(studio: Studio, actor: Actor, centre, scale: float, rng) -> np.ndar
         low = 2.1 if actor.style != "bob" else 1.45
         behind = _cover((h, w), place(mirrored([(0, 0), (0.86, 0), (0.86, low - 0.5), (0.72, low)])))
         image += (np.asarray(actor.hair, np.float32) * 0.38 - image) * behind
-    ux = (np.arange(w, dtype=np.float32) - centre[0]) / scale
-    uy = ((np.arange(h, dtype=np.float32) - centre[1]) / scale)[:, None]
-    sign = np.sign(actor.light[0])
+    ux = ((np.arange(w) - centre[0]) / scale).astype(np.float32)
+    uy = ((np.arange(h) - centre[1]) / scale).astype(np.float32)[:, None]
     throat = mirrored(smooth([(neck, 0.6), (neck * 0.96, chin + 0.05), (neck * 1.05, chin + 0.40), (1.3, chin + 0.75)]))
     column = 0.95 - 0.30 * np.clip(np.abs(ux / neck), 0, 1.3) ** 2.2 + 0.12 * sign * np.clip(ux, -1, 1)
     shadow = 1 - 0.42 * np.exp(-0.5 * (np.clip(uy - chin + 0.02, 0, 9) / 0.16) ** 2)
-    tone = (column[None] * shadow * (1.02 - 0.08 * studio.contrast))[..., None] ** np.float32([0.9, 1.02, 1.08])
+    tone = (column[None] * shadow * (1.02 - 0.08 * studio.contrast))[..., None]
+    tone = tone * (1 + (1 - tone) * np.float32([0.10, -0.02, -0.08]))  # shadows on skin are red
     image += (skin * np.float32([0.97, 0.92, 0.90]) * tone - image) * _cover((h, w), place(throat))
 
     shirt = np.array(_SHIRTS[look.integers(len(_SHIRTS))], np.float32)
