@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lib import models, paths
-from lib.landmarks import MESH_TO_68, FaceMesh, fetch_models
+from lib.landmarks import MESH_TO_68, TOWARDS_OPENFACE, FaceMesh, correct, fetch_models
 from lib.openface import read_features
 from lib.problems import InputProblem
 from lib.synthetic.corpus import plan, render_clip
@@ -158,3 +158,21 @@ def test_pip_that_finds_nothing_gives_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(InputProblem, match="pip cannot download it") as raised:
         models.download_wheel("mediapipe==0.10.21", tmp_path)
     assert "\n" not in str(raised.value)
+
+
+def test_the_correction_turns_and_grows_with_the_face():
+    rng = np.random.default_rng([2021, 7])
+    face = rng.normal(0, 40, (68, 2)) + 200
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    moved = correct(face.astype(np.float32), TOWARDS_OPENFACE) - face
+    elsewhere = (face @ turn.T * 3 + [50, -20]).astype(np.float32)
+    assert np.allclose(correct(elsewhere, TOWARDS_OPENFACE) - elsewhere, moved @ turn.T * 3, atol=1e-2)
+
+
+@needs_models
+def test_the_correction_brings_original_clips_nearer_to_openface(real_data):
+    clip = real_data / "cremad/VideoFlash/1001_DFA_NEU_XX.flv"
+    frames = list(read_frames(clip))[:15]
+    theirs = read_features(real_data / "openface/1001_DFA_NEU_XX.csv").points[:15]
+    plain, corrected = (FaceMesh(corrected=corrected).track(frames)[0] for corrected in (False, True))
+    assert np.linalg.norm(corrected - theirs, axis=-1).mean() < np.linalg.norm(plain - theirs, axis=-1).mean()
