@@ -8,6 +8,7 @@ that the PyPI package pyfame carries as samples. The command ends with 1 if a cr
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import zipfile
@@ -137,6 +138,11 @@ def check_clips(
     table[numbers] = table[numbers].astype(float)
     table["problem"] = table["problem"].fillna("")
     return table, np.vstack(strips) if strips else None
+
+
+def compare(data: str | os.PathLike) -> pd.DataFrame:
+    """Table of :func:`check_clips` for the clips below `data`, a folder in the command's layout."""
+    return check_clips(find_clips(Path(data)), Path(data, "openface"))[0]
 
 
 def verdicts(table: pd.DataFrame) -> list[tuple[str, bool | None]]:

@@ -6,8 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +19,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from lib.arrays import read_npz
 from lib.landmarks import FaceMesh
 from lib.masking import INTERPOLATIONS, SIZE, MaskedClip, mask_clip, mask_openface_clip, sentence
 from lib.models import MODELS, check_models
@@ -33,7 +32,7 @@ COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
 
 Backend = Literal["mesh", "openface"]
 
-_VERSION = 1  # raise it when the pixels that this module makes change: finished files are then made anew
+_VERSION = 2  # raise it when the pixels that this module makes change: finished files are then made anew
 
 
 @dataclass(frozen=True)
@@ -260,12 +259,9 @@ def _table(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
 def _read_done(path: Path, fingerprint: str) -> pd.DataFrame | None:
     """Table of an actor's finished file; None if it is absent, damaged, or made from something else."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["fingerprint"]) != fingerprint:
-                return None
-            arrays = {name: file[name] for name in ("clips", "offsets", "success", "problems", "faces", "landmarks")}
-        return _table(arrays)
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile, zlib.error):
+        arrays = read_npz(path, "fingerprint", "clips", "offsets", "success", "problems", "faces", "landmarks")
+        return _table(arrays) if str(arrays["fingerprint"]) == fingerprint else None
+    except (OSError, ValueError, IndexError, TypeError):
         return None
 
 
