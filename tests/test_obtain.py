@@ -5,9 +5,11 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -654,3 +656,22 @@ def test_command_shows_terms_and_next_step(site, repository, tmp_path, capsys, m
     assert "ODbL" in captured.out
     assert "1 problems, listed in data/corpora/problems.csv" in captured.err
     assert (tmp_path / "data/corpora/cremad/VideoFlash/1001_DFA_ANG_XX.flv").stat().st_size > 1000
+
+
+def test_command_killed_in_the_middle_goes_on(site, tmp_path):
+    publish(site, {1: archive(1)})
+    path = "/records/1188976/files/Video_Speech_Actor_01.zip"
+    site.faults[path] = ["slow:2000"]
+    command = [sys.executable, "-m", "lib.obtain", "ravdess", "--actors", "1", "--to", str(tmp_path)]
+    command += ["--zenodo", site.address]
+    part = tmp_path / "ravdess" / ".archives" / ".Video_Speech_Actor_01.zip.part"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        while running.poll() is None and not (part.exists() and part.stat().st_size):
+            time.sleep(0.01)
+        running.kill()
+    assert part.stat().st_size < len(site.files[path])
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert site.requests[-1][1].startswith("bytes=")
+    assert len(list((tmp_path / "ravdess" / "Actor_01").iterdir())) == 60
+    assert re.search(r"RAVDESS: 100%.*B/s", done.stderr)
