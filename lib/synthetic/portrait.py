@@ -96,11 +96,12 @@ def paint(actor: Actor, canvas: Canvas, light=None, fill: float = 0.0) -> tuple[
         wing = np.array([(nw * 0.90, ny - 0.13), (nw * 1.06, ny - 0.07), (nw * 0.98, ny - 0.01)])
         ink += 0.5 * stroke(canvas, smooth(wing * (side, 1)), 0.018)
         fold = np.array([(nw * 1.15, ny - 0.06), (nw * 1.5, ny + 0.08), (actor.mouth_w + 0.10, actor.mouth_y - 0.06)])
-        ink += (0.10 + 0.007 * (actor.age - 20)) * stroke(canvas, smooth(fold * (side, 1)), 0.03)
+        ink += (0.05 + 0.006 * (actor.age - 20)) * stroke(canvas, smooth(fold * (side, 1)), 0.03)
     face *= 1 - np.clip(ink, 0, 1)[..., None] * np.array([0.42, 0.52, 0.55], np.float32)
     brow = _brows(actor, canvas, rng)[..., None]
     brow_colour = np.minimum(hair * 0.72, skin * 0.55) * np.clip(shade, 0.4, 1.2)[..., None]
-    face += (brow_colour - face) * brow * 0.88
+    brow *= np.clip(0.82 + 0.16 * noise(rng, x.shape, 0.018 * s), 0, 1)[..., None]
+    face += (brow_colour - face) * brow * 0.95
 
     # Silhouette: jaw and skull, ears behind, hair over it.
     outline = np.vstack([points[16:7:-1], [(0.0, actor.chin + 0.01)]])
