@@ -28,34 +28,34 @@ RAISE = 30.0
 RADIUS = 35.642
 
 #: The rigid points of an upright, symmetric mean face, mean-centred. Only their directions matter for the
-#: rotation and their RMS radius for the scale, so no data file of OpenFace is needed: these are the generalised
-#: Procrustes mean of landmarks on real clips, averaged with its mirror image.
+#: rotation and their RMS radius for the scale, so no data file of OpenFace is needed: this is the generalised
+#: Procrustes mean of the mesh's points on real clips of three people, averaged with its mirror image.
 TEMPLATE = np.array(
     [
-        [-50.304, -6.022],
-        [-48.514, 8.295],
-        [-46.028, 22.187],
-        [-41.435, 35.657],
-        [41.435, 35.657],
-        [46.028, 22.187],
-        [48.514, 8.295],
-        [50.304, -6.022],
-        [0.000, -21.553],
-        [0.000, -12.617],
-        [0.000, -3.641],
-        [-10.660, 11.720],
-        [-5.553, 13.721],
-        [0.000, 15.457],
-        [5.553, 13.721],
-        [10.660, 11.720],
-        [-32.118, -19.561],
-        [-14.100, -19.182],
-        [-20.331, -17.884],
-        [-26.806, -17.754],
-        [14.100, -19.182],
-        [32.118, -19.561],
-        [26.806, -17.754],
-        [20.331, -17.884],
+        [-49.553, -6.681],
+        [-47.326, 13.896],
+        [-44.589, 23.836],
+        [-38.974, 37.811],
+        [38.974, 37.811],
+        [44.589, 23.836],
+        [47.326, 13.896],
+        [49.553, -6.681],
+        [0.000, -24.158],
+        [0.000, -13.375],
+        [0.000, -3.009],
+        [-9.748, 10.142],
+        [-5.655, 13.199],
+        [0.000, 13.355],
+        [5.655, 13.199],
+        [9.748, 10.142],
+        [-33.162, -21.051],
+        [-12.960, -20.185],
+        [-19.505, -18.659],
+        [-27.019, -18.715],
+        [12.960, -20.185],
+        [33.162, -21.051],
+        [27.019, -18.715],
+        [19.505, -18.659],
     ]
 )
 
