@@ -173,7 +173,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
         )(x)
         x = k.LeakyReLU(settings["leaky_relu_slope"], name=f"leaky_relu_{block}")(x)
         x = FusedBatchNormalization(momentum=settings["batch_norm_momentum"], name=f"batch_norm_{block}")(x)
-        x = k.SpatialDropout3D(settings["spatial_dropout"], seed=seed, name=f"dropout_{block}")(x)
+        x = k.SpatialDropout3D(settings["spatial_dropout"], seed=int(seed), name=f"dropout_{block}")(x)
         if pool:  # "same", so that both ways of downsampling give the same shapes
             x = k.MaxPooling3D(strides, padding="same", name=f"pool_{block}")(x)
     x = k.Reshape((INPUT_SHAPE[0], -1), name="frames")(x)
@@ -182,7 +182,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
         kernel_initializer=random(uniform),
         recurrent_initializer=random(keras.initializers.Orthogonal),
         dropout=settings["lstm_dropout"],
-        seed=seed,
+        seed=int(seed),
         name="lstm",
     )(x)
     x = k.Dense(settings["dense_units"], kernel_initializer=random(uniform), name="dense")(x)

@@ -95,7 +95,7 @@ def train(
     if not len(train) or not len(validation) or epochs < 1:
         raise ValueError(f"{len(train)} training, {len(validation)} validation sequences, {epochs} epochs: too few")
     parameters = {"layers": layers, "learning_rate": learning_rate, "batch": batch, "seed": seed}
-    parameters |= {"settings": {name: settings[name] for name in network.SETTINGS}, "environment": environment()}
+    parameters |= {"settings": {name: settings.get(name) for name in network.SETTINGS}, "environment": environment()}
     fingerprint = _fingerprint(parameters, sequences, labels, train, validation)
 
     with checkpoint.held(folder / "checkpoints") as checkpoints:
@@ -182,7 +182,7 @@ def weights_digest(model: keras.Model) -> str:
 
 def _fingerprint(parameters: dict, sequences, labels, *parts: np.ndarray) -> str:
     """Digest of `parameters` and of the training and validation data, sequence by sequence."""
-    digest = hashlib.blake2b(json.dumps(parameters, sort_keys=True).encode(), digest_size=16)
+    digest = hashlib.blake2b(json.dumps(parameters, sort_keys=True, default=np.generic.item).encode(), digest_size=16)
     for part in parts:
         digest.update(np.int64(len(part)).tobytes())
         digest.update(labels[part].tobytes())
