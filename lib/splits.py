@@ -9,6 +9,13 @@ import pandas as pd
 
 PARTS = ("train", "validation", "test")
 
+#: Random splits over actors of which the best balanced one is taken.
+DRAWS = 2000
+
+#: Weight of a part's size beside its shares of sexes and emotions. On CREMA-D, 25 seeds: sizes within 11
+#: sequences (25 at a weight of 1), women within 2.6 points of their share (one actor of 12 is 8), emotions within 0.7.
+SIZE_WEIGHT = 20
+
 
 def sizes(total: int, stated: Sequence[int]) -> tuple[int, int, int]:
     """Sequences in each part: as `stated` if `total` is their sum, else in the same proportions.
@@ -28,8 +35,70 @@ def paper(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Gener
     return assigned
 
 
+def clip(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    """Split at random over clips: all windows of a clip are on one side, an actor may be on both.
+
+    Clips come in random order and each goes to the first part that still has room for all of its windows. The
+    sizes are exact wherever clips of one window come late enough to fill the gaps (97 % of CREMA-D's have one);
+    at worst a part differs by the windows of the longest clip less one.
+    """
+    _, row_clip, windows = np.unique(table["clip"].to_numpy(str), return_inverse=True, return_counts=True)
+    room = list(parts)
+    part_of_clip = np.empty(len(windows), dtype=int)
+    for i in rng.permutation(len(windows)):
+        part = next((p for p, free in enumerate(room) if free >= windows[i]), int(np.argmax(room)))
+        room[part] -= windows[i]
+        part_of_clip[i] = part
+    return np.array(PARTS, dtype=object)[part_of_clip[row_clip]]
+
+
+def actor(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    """Split over actors: nobody is on both sides, and sex and emotion are balanced.
+
+    Actors are shuffled :data:`DRAWS` times and cut where the sizes come nearest; of these splits the one is
+    taken whose counts of sequences, in all, by sex, by emotion and by both, come nearest to the proportions of
+    the table (sum of (count - expected)^2 / expected, the size counting :data:`SIZE_WEIGHT` times): a
+    rerandomisation (Morgan & Rubin 2012, doi:10.1214/12-AOS1008).
+    scikit-learn's group splitters either balance equal folds or take shares of the groups, so neither gives
+    parts of 65, 13 and 22 % of the sequences.
+
+    With more than a few actors a part's size is within one actor's sequences of the stated one; on CREMA-D within
+    some ten sequences.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer actors than parts.
+    """
+    table = table.reset_index(drop=True)
+    sex, emotion = table["sex"].fillna("unknown"), table["emotion"]
+    kinds = [pd.get_dummies(kind, dtype=int) for kind in (sex, emotion, sex + " " + emotion)]
+    kinds.insert(0, pd.DataFrame({"all": 1}, table.index))
+    counts = pd.concat(kinds, axis=1).groupby(table["actor"]).sum()
+    if len(counts) < len(PARTS):
+        raise ValueError(f"{len(counts)} actors cannot be split into training, validation and test")
+    expected = np.outer(parts, counts.sum() / len(table))
+    orders = rng.permuted(np.tile(np.arange(len(counts)), (DRAWS, 1)), axis=1)
+    sums = np.cumsum(counts.to_numpy()[orders], axis=1)  # (draws, actors, kinds)
+    draws = np.arange(DRAWS)
+    # cut after the actor who comes nearest to the stated size, leaving somebody for every part
+    first = np.abs(sums[:, :-2, 0] - parts[0]).argmin(axis=1)
+    after = np.abs(sums[:, :-1, 0] - parts[0] - parts[1])
+    after[np.arange(len(counts) - 1) <= first[:, None]] = np.iinfo(after.dtype).max
+    second = after.argmin(axis=1)
+    upto = np.stack([np.zeros_like(sums[:, 0]), sums[draws, first], sums[draws, second], sums[:, -1]], axis=1)
+    misfit = (np.diff(upto, axis=1) - expected) ** 2 / np.maximum(expected, 1)
+    misfit[..., 0] *= SIZE_WEIGHT
+    best = misfit.sum(axis=(1, 2)).argmin()
+    part_of_actor = np.empty(len(counts), dtype=int)
+    part_of_actor[orders[best]] = np.searchsorted([first[best], second[best]], np.arange(len(counts)))
+    return np.array(PARTS, dtype=object)[part_of_actor[counts.index.get_indexer(table["actor"])]]
+
+
 PROTOCOLS: dict[str, Callable[[pd.DataFrame, tuple[int, int, int], np.random.Generator], np.ndarray]] = {
     "paper": paper,
+    "clip": clip,
+    "actor": actor,
 }
 
 
@@ -39,11 +108,12 @@ def split(table: pd.DataFrame, protocol: str, stated: Sequence[int], seed: int) 
     Parameters
     ----------
     table
-        The table of sequences.csv.
+        The table of sequences.csv; ``clip`` reads its column clip, ``actor`` reads actor, sex and emotion.
     protocol
         A name in :data:`PROTOCOLS`.
     stated
-        Sequences for training, validation and test; scaled if they do not sum to the table's rows.
+        Sequences for training, validation and test; scaled if they do not sum to the table's rows. ``paper``
+        keeps them, `clip` and `actor` come as near as whole clips and actors allow.
     seed
         The same seed gives the same split.
 
