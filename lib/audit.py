@@ -10,12 +10,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from scipy.stats import chisquare, hypergeom
-from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
 from lib.emotions import EMOTIONS
 from lib.paper import table
 from lib.paths import PAPER
+from lib.uncertainty import exact_mcnemar
 
 
 def printed(name: str) -> pd.DataFrame:
@@ -113,7 +113,7 @@ def mcnemar_by_discordance(first: int, second: int, total: int) -> pd.DataFrame:
     rows = []
     for case, discordant in (("fewest", gap), ("independent", unrelated), ("most", most)):
         only = (discordant + gap) // 2, (discordant - gap) // 2
-        rows.append((case, discordant, float(mcnemar([[0, only[0]], [only[1], 0]], exact=True).pvalue)))
+        rows.append((case, discordant, exact_mcnemar(*only)))
     return pd.DataFrame(rows, columns=["case", "discordant", "p"])
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
 
 from lib.cremad import parse_name
 from lib.emotions import EMOTIONS
 from lib.records import RECORDS, VOTES
+from lib.uncertainty import over_actors, ratio
 
 #: Ways to turn a clip's votes into answers.
 ANSWERS = ("rating", "plurality")
@@ -82,21 +82,8 @@ def confusion(votes: pd.DataFrame, answer: str) -> pd.DataFrame:
 
 
 def interval(votes: pd.DataFrame, answer: str, resamples: int = 2000, seed: int = 2021) -> tuple[float, float]:
-    """95 % interval of the accuracy when actors are drawn anew (percentile bootstrap, by scipy).
-
-    Clips of one actor resemble each other, so actors and not clips are the independent draws.
-    """
-    sums = score(votes, answer).groupby(votes["actor"]).sum()
-    result = bootstrap(
-        (sums["right"].to_numpy(), sums["answers"].to_numpy()),
-        lambda right, answers, axis=-1: right.sum(axis=axis) / answers.sum(axis=axis),
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        method="percentile",
-        rng=np.random.default_rng([seed]),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    """95 % interval of the accuracy when actors are drawn anew, see `lib.uncertainty.over_actors`."""
+    return over_actors(score(votes, answer).groupby(votes["actor"]).sum(), ratio, resamples, seed)
 
 
 def agreement(votes: pd.DataFrame) -> pd.Series:
