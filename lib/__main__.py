@@ -14,6 +14,7 @@ from lib import cremad, models, ravdess, sequences
 from lib.faces import mask_corpus
 from lib.paths import relative, written_atomically
 from lib.problems import InputProblem, write_problems
+from lib.records import RECORDS
 from lib.study import CORPORA, Study, load
 from lib.synthetic import render_corpus
 
@@ -35,14 +36,40 @@ def render(study: Study, corpus: str, cores: int) -> None:
     )
 
 
+def _set_findings(clips: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[InputProblem]]:
+    """`clips` with the column ``finding`` (``""`` where none), less those that ``leave_out`` names; and these."""
+    findings = pd.read_csv(RECORDS / "cremad_findings.csv").set_index("clip")
+    known, wanted = sorted(findings["finding"].unique()), study.settings["leave_out"]
+    unknown = [entry for entry in wanted if entry not in known]
+    if unknown:
+        problem = f"assumptions.leave_out holds {unknown[0]!r}"
+        raise InputProblem(study.config, problem, f"take a list of {' and '.join(known)}, or []")
+    clips = clips.assign(finding=clips["clip"].map(findings["finding"]).fillna(""))
+    out = clips["finding"].isin(wanted)
+    problems = [
+        InputProblem(
+            row.path,
+            f"is left out as {row.finding} ({findings.at[row.clip, 'reason']})",
+            f"take {row.finding} out of assumptions.leave_out in the study's file to use it",
+        )
+        for row in clips[out].itertuples()
+    ]
+    return clips[~out], problems
+
+
 def list_clips(study: Study, corpus: str, cores: int) -> None:
-    """Write clips.csv, and problems_clips.csv with every file that is not used and why."""
+    """Write clips.csv, and problems_clips.csv with every file that is not used and why.
+
+    A file of CREMA-D is in one of the two; more than 20 Git-LFS pointers are one line that counts them.
+    """
     folder = study.corpora[corpus]["folder"]
     options = {"modality": study.settings["transfer_modality"]} if corpus == "ravdess" else {}
     clips, problems = ADAPTERS[corpus].list_clips(folder, **options)
-    write_problems(problems, study.data(corpus) / "problems_clips.csv")
+    clips, left_out = _set_findings(clips, study)
+    write_problems(problems + left_out, study.data(corpus) / "problems_clips.csv")
     _write_table(clips, study.data(corpus) / "clips.csv")
-    log.info("%s: %d clips listed, %d problems", study.name_of(corpus), len(clips), len(problems))
+    log.info("%s: %d clips listed, %d left out by leave_out, %d problems",
+             study.name_of(corpus), len(clips), len(left_out), len(problems))  # fmt: skip
 
 
 def mask_faces(study: Study, corpus: str, cores: int) -> None:

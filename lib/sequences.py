@@ -181,5 +181,6 @@ def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:
 
 
 def read_table(path: str | os.PathLike) -> pd.DataFrame:
-    """Read clips.csv, faces.csv or sequences.csv; codes such as sentence ``01`` stay text."""
-    return pd.read_csv(path, dtype={"clip": str, "sentence": str, "level": str}, keep_default_na=True)
+    """Read clips.csv, faces.csv or sequences.csv; codes such as sentence ``01`` stay text, no finding is ``""``."""
+    text = {"clip": str, "sentence": str, "level": str, "finding": str}
+    return pd.read_csv(path, dtype=text).fillna({"finding": ""})

@@ -1,0 +1,92 @@
+"""Listing clips by one command: what the folder holds is used or listed, by the study's rule on bad clips."""
+
+import pandas as pd
+import pytest
+import yaml
+
+from lib.__main__ import main
+from lib.paths import CONFIG
+from lib.pointers import LISTED
+from lib.sequences import read_table
+
+BAD = ["1064_IEO_DIS_MD", "1076_MTI_SAD_XX"]
+SUSPICIOUS = ["1006_TIE_HAP_XX", "1047_IEO_SAD_LO"]
+FINE = ["1001_DFA_ANG_XX", "1006_TIE_SAD_XX", "1064_DFA_SAD_XX"]
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 265922\n"
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    """CREMA-D's layout with good, bad, suspicious and unusable files; none of them is opened at listing."""
+    monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
+    videos = tmp_path / "cremad" / "VideoFlash"
+    videos.mkdir(parents=True)
+    for clip in BAD + SUSPICIOUS + FINE:
+        (videos / f"{clip}.flv").write_bytes(b"FLV\x01")
+    (videos / "1076_MTI_NEU_XX.flv").write_bytes(b"")  # bad by the records too, but not even a file to leave out
+    (videos / "1002_DFA_SAD_XX.flv").write_text(POINTER.format("a" * 64))
+    (videos / "notes.txt").write_text("no clip")
+    actors = "".join(f"{actor},40,Male,Asian,\n" for actor in (1001, 1006, 1047, 1064))  # 1076 is unknown
+    (tmp_path / "cremad" / "VideoDemographics.csv").write_text("ActorID,Age,Sex,Race,Ethnicity\n" + actors)
+    return videos
+
+
+def list_clips(corpus, leave_out):
+    """Tables of clips and problems that ``list-clips`` writes, and its exit status."""
+    workspace = corpus.parents[1]
+    content = yaml.safe_load((CONFIG / "paper.yaml").read_text())
+    content["corpora"]["cremad"]["folder"] = str(corpus.parent)
+    content["assumptions"] = {"leave_out": leave_out}
+    study = workspace / "study.yaml"
+    study.write_text(yaml.safe_dump(content))
+    status = main(["list-clips", "--study", str(study), "--corpus", "cremad"])
+    folder = workspace / "data" / "paper" / "cremad"
+    if status:
+        return status, None, None
+    return status, read_table(folder / "clips.csv"), pd.read_csv(folder / "problems_clips.csv")
+
+
+@pytest.mark.parametrize("leave_out", [[], ["bad"], ["suspicious"], ["bad", "suspicious"]], ids="+".join)
+def test_every_file_is_used_or_listed(corpus, leave_out):
+    status, clips, problems = list_clips(corpus, leave_out)
+    assert status == 0
+    used = [f"{clip}.flv" for clip in clips["clip"]]
+    listed = [file.rpartition("/")[2] for file in problems["file"] if "VideoFlash/" in file]
+    assert sorted(used + listed) == sorted(path.name for path in corpus.iterdir())
+    out = "bad" in leave_out, "suspicious" in leave_out
+    assert {clip in set(clips["clip"]) for clip in BAD} == {not out[0]}
+    assert {clip in set(clips["clip"]) for clip in SUSPICIOUS} == {not out[1]}
+
+
+def test_a_finding_is_named_whether_used_or_not(corpus):
+    _, clips, problems = list_clips(corpus, ["bad"])
+    assert clips.set_index("clip")["finding"].to_dict() == dict.fromkeys(FINE, "") | dict.fromkeys(
+        SUSPICIOUS, "suspicious"
+    )
+    said = problems.set_index("file")["problem"]["cremad/VideoFlash/1064_IEO_DIS_MD.flv"]
+    assert said == "is left out as bad (README: the video runs about a minute and shows all emotions)"
+
+
+def test_the_papers_study_leaves_nothing_out(corpus):
+    _, clips, problems = list_clips(corpus, [])
+    assert sorted(clips["clip"]) == sorted(BAD + SUSPICIOUS + FINE)
+    assert not problems["problem"].str.contains("left out").any()
+    assert clips["finding"].value_counts().to_dict() == {"": 3, "bad": 2, "suspicious": 2}
+
+
+def test_many_pointers_are_counted_in_one_line(corpus):
+    before = len(list(corpus.iterdir()))
+    for actor in range(LISTED):
+        (corpus / f"10{actor:02d}_WSI_SAD_XX.flv").write_text(POINTER.format("b" * 64))
+    _, clips, problems = list_clips(corpus, ["bad", "suspicious"])
+    counted = problems["problem"].str.extract(r"^([\d,]+) of the files are Git-LFS pointers")[0].dropna()
+    assert counted.tolist() == [str(LISTED + 1)]
+    rows = problems["file"].str.contains("VideoFlash/").sum()
+    assert len(clips) + rows + int(counted.iloc[0]) == before + LISTED
+
+
+@pytest.mark.parametrize("leave_out", [["worst"], ["bad", 3], [["bad"]]])
+def test_an_unknown_finding_is_named_and_nothing_written(corpus, leave_out, caplog):
+    status, _, _ = list_clips(corpus, leave_out)
+    assert status == 1 and "leave_out" in caplog.text and "bad and suspicious" in caplog.text
+    assert not (corpus.parents[1] / "data").exists()
