@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 STUDY ?= sample
+# where `make data` puts them
+CREMAD ?= data/corpora/cremad
+RAVDESS ?= data/corpora/ravdess
 CORES ?= all
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/default --cores $(CORES)
@@ -14,7 +17,7 @@ ifneq ($(wildcard ../shared/data),)
 export REAL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help reproduce paper lab test lint bench check-real notebooks clean
+.PHONY: help setup reproduce data doctor paper lab test lint bench check-real notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,9 +41,15 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 	$(SNAKEMAKE) --config study=$(STUDY)
 	@$(BIN)/python -m lib summarise --study $(STUDY)
 
+data: .venv/installed  ## fetch CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder]
+	$(BIN)/python -m lib.obtain all $(if $(TO),--to "$(TO)")
+
+doctor: .venv/installed  ## say what is there, what is missing or wrong, and the next command (CHECKSUMS=1: verify files)
+	@$(BIN)/python -m lib.doctor --cremad "$(CREMAD)" --ravdess "$(RAVDESS)" $(if $(CHECKSUMS),--checksums)
+
 paper: setup  ## run the paper's study on the real corpora: make paper CREMAD=folder RAVDESS=folder
 	@test -d "$(CREMAD)" -a -d "$(RAVDESS)" || \
-	  { echo "Name the two folders: make paper CREMAD=/data/CREMA-D RAVDESS=/data/RAVDESS"; exit 1; }
+	  { echo "Fetch the corpora (make data) or name them: make paper CREMAD=/data/CREMA-D RAVDESS=/data/RAVDESS"; exit 1; }
 	$(SNAKEMAKE) --config study=paper cremad="$(abspath $(CREMAD))" ravdess="$(abspath $(RAVDESS))"
 	@$(BIN)/python -m lib summarise --study paper
 

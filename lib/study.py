@@ -150,6 +150,8 @@ def _check_settings(path: Path, own: dict[str, Any]) -> dict[str, Any]:
                 f"assumptions.{name} is {value!r}, but must be of the type of {stated[name].value!r}",
                 f"correct the value ({NUMBERS})",
             )
+        if isinstance(value, int | float) and (value < 0 or (value == 0 and isinstance(stated[name].value, int))):
+            raise InputProblem(path, f"assumptions.{name} is {value!r}", "give a number above zero")
         settings[name] = value
     return settings
 

@@ -53,6 +53,8 @@ def test_run_names_are_plain_numbers():
         (lambda c: c["assumptions"].update(filter=[1]), r"assumptions\.filter"),
         (lambda c: c["assumptions"].update(batch="many"), r"assumptions\.batch"),
         (lambda c: c["assumptions"].update(batch=True), r"assumptions\.batch"),
+        (lambda c: c["assumptions"].update(batch=0), r"assumptions\.batch.*above zero"),
+        (lambda c: c["assumptions"].update(l2=-0.1), r"assumptions\.l2.*above zero"),
         (lambda c: c["assumptions"].update(face_backend="openface"), "openface_folder"),
         (lambda c: c["corpora"].pop("ravdess"), "ravdess"),
     ],
