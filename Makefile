@@ -12,11 +12,6 @@ SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/default --cores $(CORE
 MODELS := data/models/face_detection_short_range.tflite data/models/face_landmark.tflite
 # TensorFlow's own chatter hides what a run has to say
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-# real clips that lie beside a checkout are tested when they are there
-ifneq ($(wildcard ../shared/data),)
-export REAL_DATA ?= $(abspath ../shared/data)
-endif
-
 .PHONY: help setup reproduce data doctor paper lab test lint bench check-real notebooks clean
 
 help:  ## list the targets

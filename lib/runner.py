@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import yaml
+from traitlets.config import Config
 
 from lib.paths import ROOT, relative, write_text
 from lib.problems import InputProblem
 
 log = logging.getLogger("lib.runner")
-STARTS = 3  # kernels that start at once race for ports; the loser starts again
+STARTS = 3  # of a kernel that dies before its first answer
+# Kernels talk through files instead of network ports: several that start at once cannot take each other's.
+IPC = Config({"KernelManager": {"transport": "ipc"}})
 
 
 def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
@@ -78,6 +81,7 @@ def _execute(notebook: Path, output: Path, parameters: dict[str, Any], log_file:
                 stdout_file=log_file,
                 stderr_file=log_file,
                 cwd=str(ROOT),
+                config=IPC,
             )
             return
         except DeadKernelError:  # in mid-cell: out of memory, say

@@ -13,3 +13,8 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("REAL_DATA names no folder of real clips, so nothing real is tested here")
     return Path(folder)
+
+
+def pytest_collection_modifyitems(items):
+    """Fast tests first, so that a mistake shows early."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

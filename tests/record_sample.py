@@ -11,6 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from lib.paths import NOTEBOOKS, ROOT
+from lib.runner import IPC
 from lib.study import load
 
 RECORD = ROOT / "tests" / "sample_runs"
@@ -30,7 +31,7 @@ def record_runs() -> None:
 def execute(path) -> None:
     """Run a notebook with its defaults, where it lies, and store its outputs without times and versions."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(path.parent)}}, config=IPC).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
