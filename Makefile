@@ -12,6 +12,8 @@ SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/default --cores $(CORE
 MODELS := data/models/face_detection_short_range.tflite data/models/face_landmark.tflite
 # TensorFlow's own chatter hides what a run has to say
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# a progress bar's line every two seconds
+export TQDM_MININTERVAL ?= 2
 .PHONY: help setup reproduce data doctor paper lab test lint bench check-real notebooks clean
 
 help:  ## list the targets

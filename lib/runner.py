@@ -11,6 +11,7 @@ import argparse
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -101,6 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    log.setLevel(logging.INFO)
+    started = time.monotonic()
     # values as YAML, as papermill's own -p reads them
     parameters = {name: yaml.safe_load(value) if value else "" for name, value in chosen.parameters}
     try:
@@ -113,6 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("%s failed: %s", chosen.notebook.name, last[0])
         log.error("see %s", relative(chosen.folder / "notebook.failed.ipynb"))
         return 1
+    log.info("%s done in %.0f s", relative(chosen.folder), time.monotonic() - started)
     return 0
 
 

@@ -3,6 +3,7 @@
 import re
 
 import nbformat
+import pandas as pd
 import pytest
 import yaml
 
@@ -11,6 +12,7 @@ from lib.paper import assumptions
 from lib.problems import InputProblem, write_problems
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
+README = (paths.ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def locked():
@@ -50,6 +52,22 @@ def test_every_assumption_has_a_reason():
     for name, assumption in assumptions().items():
         assert assumption.reason.endswith("."), name
         assert assumption.where, name
+
+
+def test_the_readme_gives_the_numbers_of_the_tables():
+    """Its table of results is that of tables/sample, to the digit."""
+    rows = re.findall(r"^\| (\d)-layer \| (\S+) \| ([\d.]+) % \| ([\d.]+) % \|", README, flags=re.MULTILINE)
+    stated = [(int(layers), float(rate), float(test), float(other)) for layers, rate, test, other in rows]
+    table = pd.read_csv(paths.ROOT / "tables/sample/table2_transfer.csv")
+    columns = ["layers", "learning_rate", "test accuracy (%)", "accuracy (%)"]
+    assert stated == [tuple(row) for row in table[columns].itertuples(index=False)]
+
+
+def test_the_readme_counts_the_claims_as_they_are():
+    verdicts = pd.read_csv(paths.PAPER / "claims.csv")["verdict"].value_counts()
+    words = {"consistent": "consistent", "corrected": "corrected", "inconsistent": "inconsistent", "unknown": "cannot"}
+    counted = ", ".join(f"{verdicts[verdict]} {word}" for verdict, word in words.items())
+    assert f"{verdicts.sum()} statements" in README and counted in README
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
