@@ -13,6 +13,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only, from the C++ 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 # cuBLAS keeps a workspace a stream: without this, an LSTM on a GPU may sum in another order each time.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+# 16-bit convolutions on a CPU: some virtual machines announce AMX and then end the process that uses it.
+# Does not touch float32, which has no AMX form.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 
 
 @contextmanager

@@ -37,7 +37,13 @@ SETTINGS = (
     "dense_units",
     "beta_1",
     "beta_2",
+    "precision",
 )
+
+#: What the convolution blocks may compute in; weights, statistics and all behind the blocks stay float32.
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+#: Small gradients vanish in float16 unless the loss is scaled up meanwhile.
+FLOAT16_LOSS_SCALE = 1024.0
 
 
 @keras.saving.register_keras_serializable(package="lib")
@@ -48,8 +54,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     either way. On a CPU, Keras' own form is 41 % of a training step. Same weights, same values (to rounding).
     """
 
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.autocast = False  # in mixed precision the kernel takes 16-bit pictures and 32-bit statistics
+
     def call(self, inputs, training=None, mask=None):
-        """Normalise `inputs` (float32, five axes); in training, also move the moving statistics."""
+        """Normalise `inputs` (five axes); in training, also move the moving statistics."""
         shape = tf.shape(inputs)
         folded = tf.reshape(inputs, (shape[0], shape[1] * shape[2], shape[3], inputs.shape[4]))
         gamma, beta, moving_mean, moving_variance = (
@@ -148,6 +158,8 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
         raise ValueError(f"layers is {layers}, not one of {', '.join(map(str, BLOCKS))}")
     if settings["downsampling"] not in ("stride", "pool"):
         raise ValueError(f"downsampling is {settings['downsampling']!r}, not 'stride' or 'pool'")
+    if settings["precision"] not in PRECISIONS:
+        raise ValueError(f"precision is {settings['precision']!r}, not one of {', '.join(PRECISIONS)}")
     if len(settings["filters"]) < BLOCKS[layers]:
         raise ValueError(f"filters name {len(settings['filters'])} blocks, {layers} layers have {BLOCKS[layers]}")
 
@@ -158,7 +170,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
 
     k, uniform = keras.layers, keras.initializers.GlorotUniform
     pool = settings["downsampling"] == "pool"
-    strides = tuple(settings["strides"])
+    strides, precision = tuple(settings["strides"]), settings["precision"]
     inputs = keras.Input(INPUT_SHAPE, dtype="uint8", name="sequence")
     x = k.Rescaling(settings["input_scale"], name="scale")(inputs)
     for block in range(1, BLOCKS[layers] + 1):
@@ -169,13 +181,15 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
             padding="same",
             kernel_initializer=random(uniform),
             kernel_regularizer=keras.regularizers.L2(settings["l2"]),
+            dtype=precision,
             name=f"conv_{block}",
         )(x)
-        x = k.LeakyReLU(settings["leaky_relu_slope"], name=f"leaky_relu_{block}")(x)
-        x = FusedBatchNormalization(momentum=settings["batch_norm_momentum"], name=f"batch_norm_{block}")(x)
-        x = k.SpatialDropout3D(settings["spatial_dropout"], seed=int(seed), name=f"dropout_{block}")(x)
+        x = k.LeakyReLU(settings["leaky_relu_slope"], dtype=precision, name=f"leaky_relu_{block}")(x)
+        momentum, dropout = settings["batch_norm_momentum"], settings["spatial_dropout"]
+        x = FusedBatchNormalization(momentum=momentum, dtype=precision, name=f"batch_norm_{block}")(x)
+        x = k.SpatialDropout3D(dropout, seed=int(seed), dtype=precision, name=f"dropout_{block}")(x)
         if pool:  # "same", so that both ways of downsampling give the same shapes
-            x = k.MaxPooling3D(strides, padding="same", name=f"pool_{block}")(x)
+            x = k.MaxPooling3D(strides, padding="same", dtype=precision, name=f"pool_{block}")(x)
     x = k.Reshape((INPUT_SHAPE[0], -1), name="frames")(x)
     x = FusedLSTM(
         settings["lstm_units"],
@@ -190,7 +204,12 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
     outputs = k.Dense(len(EMOTIONS), "softmax", kernel_initializer=random(uniform), dtype="float32", name="emotion")(x)
     model = keras.Model(inputs, outputs, name=f"layers_{layers}")
     model.compile(
-        keras.optimizers.Adam(learning_rate, beta_1=settings["beta_1"], beta_2=settings["beta_2"]),
+        keras.optimizers.Adam(
+            learning_rate,
+            beta_1=settings["beta_1"],
+            beta_2=settings["beta_2"],
+            loss_scale_factor=FLOAT16_LOSS_SCALE if precision == "mixed_float16" else None,
+        ),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )

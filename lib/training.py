@@ -98,6 +98,9 @@ def train(
     parameters |= {"settings": {name: settings.get(name) for name in network.SETTINGS}, "environment": environment()}
     fingerprint = _fingerprint(parameters, sequences, labels, train, validation)
 
+    if settings.get("precision") != "float32" and not tf.config.get_visible_devices("GPU"):
+        log.warning("precision %s without a GPU: slower, and not every processor can", settings.get("precision"))
+
     with checkpoint.held(folder / "checkpoints") as checkpoints:
         model = network.build(layers, settings, seed=seed, learning_rate=learning_rate)
         model.optimizer.build(model.trainable_variables)
@@ -207,7 +210,8 @@ def _step(model: keras.Model):
         with tf.GradientTape() as tape:
             probabilities = model(x, training=True)
             loss = model.compute_loss(x=x, y=y, y_pred=probabilities)
-        gradients = tape.gradient(loss, model.trainable_variables)
+            scaled = model.optimizer.scale_loss(loss)  # float16 only; Adam takes it out again
+        gradients = tape.gradient(scaled, model.trainable_variables)
         model.optimizer.apply(gradients, model.trainable_variables)
         hits = tf.argmax(probabilities, axis=-1, output_type=tf.int32) == y
         return loss, tf.reduce_sum(tf.cast(hits, tf.int32))

@@ -102,3 +102,16 @@ def test_saved_network_is_the_same(settings, tmp_path):
     again = load_model(tmp_path / "model.keras")
     faces = np.random.default_rng(0).integers(0, 256, (2, 75, 28, 28, 3), dtype=np.uint8)
     np.testing.assert_array_equal(model(faces), again(faces))
+
+
+def test_sixteen_bits_stay_in_the_convolution_blocks(settings):
+    for layer in network.build(6, settings).layers:
+        assert layer.compute_dtype == "float32", layer.name
+    mixed = network.build(6, settings | {"precision": "mixed_bfloat16"})
+    reduced = [layer.name for layer in mixed.layers if layer.compute_dtype == "bfloat16"]
+    kinds = ("conv", "leaky_relu", "batch_norm", "dropout")
+    assert reduced == [f"{kind}_{block}" for block in (1, 2) for kind in kinds]
+    assert {variable.dtype for variable in mixed.weights if "seed" not in variable.path} == {"float32"}
+    assert mixed.output.dtype == "float32"
+    with pytest.raises(ValueError, match="precision is 'float64', not one of float32"):
+        network.build(6, settings | {"precision": "float64"})

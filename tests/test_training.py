@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from lib.problems import InputProblem
 training.configure(threads=1)
 
 EPOCHS = 5
+CPU = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
 
 
 @pytest.fixture(scope="module")
@@ -266,3 +268,18 @@ def test_broken_model_files_are_named(undisturbed, tmp_path):
     keras.Sequential([inputs, keras.layers.Lambda(lambda x: x)]).save(path)
     with pytest.raises(InputProblem, match="cannot be read as a Keras model"):
         training.load_model(path)
+
+
+@pytest.mark.parametrize(("precision", "needed"), [("mixed_bfloat16", "avx512bw"), ("mixed_float16", "avx512_fp16")])
+def test_mixed_precision_learns_too(task, undisturbed, tmp_path, precision, needed):
+    if needed not in CPU:
+        pytest.skip(f"this processor has no convolutions in {precision} ({needed})")
+    mixed = task | {"settings": task["settings"] | {"precision": precision}}
+    history = training.train(tmp_path, epochs=EPOCHS, **mixed)
+    exact = pd.read_csv(undisturbed / "history.csv")
+    assert not history.equals(exact)
+    # the same dropout, so the same course but for rounding
+    np.testing.assert_allclose(history["train_loss"], exact["train_loss"], rtol=0.1)
+    assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
+    model = training.load_model(tmp_path / "model.keras")
+    assert training.predict(model, task["sequences"], task["validation"]).dtype == np.float32
