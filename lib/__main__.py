@@ -12,8 +12,9 @@ import pandas as pd
 
 from lib import cremad, models, ravdess, sequences
 from lib.faces import mask_corpus
-from lib.paths import relative, written_atomically
+from lib.paths import in_workspace, relative, written_atomically
 from lib.problems import InputProblem, write_problems
+from lib.processes import end_with_run
 from lib.records import RECORDS
 from lib.study import CORPORA, Study, load
 from lib.synthetic import render_corpus
@@ -103,10 +104,10 @@ def cut_sequences(study: Study, corpus: str, cores: int) -> None:
 def summarise(study: Study, corpus: str | None, cores: int) -> None:
     """Print where the tables and figures are, and Table 1."""
     tables, figures = (Path(p) / study.name for p in ("tables", "figures"))
-    table = pd.read_csv(study.runs("05_training_grid") / "default" / "table1.csv")
+    table = pd.read_csv(in_workspace(tables / "table1_grid.csv"))
     title = f"Table 1, {study.title}" if study.title else "Table 1"
     sys.stdout.write(f"\n{title} (best-validation checkpoint of each training):\n\n")
-    sys.stdout.write(table.to_string(index=False) + "\n\n")
+    sys.stdout.write(table.to_string(index=False, formatters={"learning_rate": "{:g}".format}) + "\n\n")
     sys.stdout.write(f"tables:    {tables}/\nfigures:   {figures}/\nnotebooks: {relative(study.runs(''))}/\n")
 
 
@@ -130,6 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    end_with_run()
     try:
         if chosen.step == "fetch-models":
             models.fetch_models()
