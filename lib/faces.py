@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -26,6 +25,7 @@ from lib.models import MODELS, check_models
 from lib.openface import find_pictures
 from lib.paths import written_atomically
 from lib.problems import InputProblem
+from lib.processes import end_with_parent
 
 #: Columns of the table that `mask_corpus` gives (``faces.csv``).
 COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
@@ -88,6 +88,7 @@ _worker: tuple[_Recipe, FaceMesh | None]
 
 def _start_worker(recipe: _Recipe) -> None:
     global _worker
+    end_with_parent()
     cv2.setNumThreads(1)
     _worker = recipe, recipe.tracker()
 
@@ -238,7 +239,7 @@ def _write_actor(
         "problems": np.array([clip.problem for clip in masked], dtype=str),
         "fingerprint": np.array(fingerprint),
     }
-    with _telling_full_disk(folder), written_atomically(folder / f"{actor}.npz") as temporary:
+    with written_atomically(folder / f"{actor}.npz") as temporary:
         np.savez(temporary, **arrays)
     return _table(arrays)
 
@@ -263,22 +264,3 @@ def _read_done(path: Path, fingerprint: str) -> pd.DataFrame | None:
         return _table(arrays) if str(arrays["fingerprint"]) == fingerprint else None
     except (OSError, ValueError, IndexError, TypeError):
         return None
-
-
-class _telling_full_disk:
-    """Turn "no space left" into one sentence."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputProblem(
-                self.folder,
-                "no space is left for the masked faces",
-                "free some space and start again: finished actors are kept",
-            ) from error
-        return False

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 #: The checkout: notebooks, configuration and what the paper states are read from here.
@@ -45,24 +48,70 @@ def relative(path: str | os.PathLike) -> str:
     return str(path)
 
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
 @contextmanager
 def written_atomically(path: str | os.PathLike) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends without an error.
 
     The temporary name keeps the suffix of `path`, since writers such as OpenCV and Keras choose the format
-    by it. After an error nothing is left behind and an older `path` stays as it was.
+    by it. After an error nothing is left behind and an older `path` stays as it was; what a killed process
+    left is cleared by the next one that writes the same file.
+
+    Raises
+    ------
+    lib.problems.InputProblem
+        If the disk is full, or the folder cannot be written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    temporary = folder / path.name
+    folder = lock = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder, lock = _temporary_folder(path)
+        temporary = folder / path.name
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        from lib.problems import InputProblem  # which needs this module
+
+        if error.errno in _FULL:
+            remedy = "free some space and start again: what is finished is kept"
+            raise InputProblem(path, "cannot be written, no space is left", remedy) from error
+        if error.errno in _CLOSED and Path(error.filename or path).is_relative_to(path.parent):
+            remedy = "make its folder writable, or choose another, and start again"
+            raise InputProblem(path, f"cannot be written ({error.strerror})", remedy) from error
+        raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _temporary_folder(path: Path) -> tuple[Path, int]:
+    """A new folder beside `path`, locked while this process lives; those that nobody locks any more are removed."""
+    for left in path.parent.glob(f".{escape(path.name)}.*/"):
+        with suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left)
+            finally:
+                os.close(descriptor)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # another process has just taken it for one that was left
+            continue
+        with suppress(OSError):  # some network disks cannot lock a folder: then none is removed either
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if folder.exists():
+            return folder, descriptor
+        os.close(descriptor)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -20,6 +20,7 @@ from traitlets.config import Config
 
 from lib.paths import ROOT, relative, write_text
 from lib.problems import InputProblem
+from lib.processes import end_with_run
 
 log = logging.getLogger("lib.runner")
 STARTS = 3  # of a kernel that dies before its first answer
@@ -106,6 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     # values as YAML, as papermill's own -p reads them
     parameters = {name: yaml.safe_load(value) if value else "" for name, value in chosen.parameters}
+    end_with_run()
     try:
         run(chosen.notebook, chosen.folder, parameters)
     except InputProblem as problem:
@@ -114,7 +116,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
         log.error("%s failed: %s", chosen.notebook.name, last[0])
-        log.error("see %s", relative(chosen.folder / "notebook.failed.ipynb"))
+        failed = chosen.folder / "notebook.failed.ipynb"
+        if failed.exists():
+            log.error("see %s", relative(failed))
         return 1
     log.info("%s done in %.0f s", relative(chosen.folder), time.monotonic() - started)
     return 0

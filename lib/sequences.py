@@ -20,6 +20,9 @@ from lib.problems import InputProblem
 COLUMNS = ["sequence", "clip", "window", "first_frame", "frames", "padded", "frames_with_face", "label"]
 CLIP_COLUMNS = ["actor", "emotion", "sentence", "level", "sex", "age"]
 
+#: Remedy for an actor's file.
+MASK_AGAIN = "delete it and faces.csv and run again: only this actor is masked anew"
+
 RULES = ("windows", "first", "middle", "last", "split_at_150")
 
 
@@ -132,13 +135,21 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
                 if sequences is None:
                     shape = (len(table), length, *window.shape[1:])
                     sequences = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+                    _take_space(temporary)
                 if len(window) != row.frames or window.shape[1:] != sequences.shape[2:]:
                     problem = f"does not hold the frames of {row.clip} that faces.csv lists"
-                    raise InputProblem(path, problem, "delete it and mask the corpus again")
+                    raise InputProblem(path, problem, MASK_AGAIN)
                 sequences[row.sequence] = pad(window, length)
         sequences.flush()
         del sequences
     return table
+
+
+def _take_space(path: Path) -> None:
+    """Claim the disk space of a new file with holes: a full disk would end a process that fills them by its map."""
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
 
 
 def _actor_faces(path: Path) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
@@ -152,7 +163,7 @@ def _actor_faces(path: Path) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
             raise ValueError("its clips and frames do not belong together")
         return faces, dict(zip(clips.tolist(), pairwise(offsets.tolist()), strict=True))
     except (OSError, ValueError) as error:
-        raise InputProblem(path, f"cannot be read ({error})", "delete it and mask the corpus again") from None
+        raise InputProblem(path, f"cannot be read ({error})", MASK_AGAIN) from None
 
 
 def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:

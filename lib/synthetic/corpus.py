@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from lib.emotions import CREMAD_CODES, EMOTIONS, RAVDESS_CODES
 from lib.paths import written_atomically
 from lib.problems import InputProblem
+from lib.processes import end_with_parent
 from lib.synthetic.actors import cast
 from lib.synthetic.dials import DIALS, Dials
 from lib.synthetic.motion import perform
@@ -276,7 +277,7 @@ def render_corpus(
         else:
             # "spawn": a forked child of a process that runs TensorFlow's threads can hang.
             context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(processes, mp_context=context) as pool:
+            with ProcessPoolExecutor(processes, context, end_with_parent) as pool:
                 for count in pool.map(_render_file, *zip(*jobs, strict=True)):
                     bar.update(count)
     return paths
