@@ -14,7 +14,7 @@ MODELS := data/models/face_detection_short_range.tflite data/models/face_landmar
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # a progress bar's line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup reproduce data doctor paper lab test lint bench check-real notebooks clean
+.PHONY: help setup reproduce data doctor paper lab test test-slurm lint bench check-real notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ lab: setup  ## open JupyterLab on the notebooks
 
 test: setup lint  ## run all tests
 	$(BIN)/python -m pytest
+
+test-slurm: setup  ## install a one-node Slurm (Debian, root) and run the tiny study on it: the numbers of a local run
+	$(BIN)/python tests/slurm/run_tiny_study.py
 
 lint: .venv/installed  ## check the style of modules, notebooks and workflow
 	$(BIN)/ruff check
