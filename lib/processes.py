@@ -5,9 +5,11 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+import platform
 import threading
+from contextlib import suppress
 
-#: Environment variable that names the lock of the run that a job belongs to (see `lib.workflow`).
+#: Environment variable that names the machine and the lock of the run that a job belongs to (see `lib.workflow`).
 LOCK = "STUDY_LOCK"
 
 
@@ -18,18 +20,23 @@ def end_with_parent() -> None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
+def lock_name(path: str) -> str:
+    """What the variable `LOCK` holds for the lock file `path`: locks are seen by the processes of one machine."""
+    return f"{platform.node()}:{path}"
+
+
 def end_with_run() -> None:
     """End this job when the run of the workflow that started it is gone; without such a run, do nothing.
 
     Else the job would go on beside the next run's, which does the same work anew. Its own children see it go:
     a pool's workers by `end_with_parent`, a notebook's kernel by itself.
     """
-    try:
-        lock = open(os.environ[LOCK])  # noqa: SIM115
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        threading.Thread(target=lambda: (fcntl.flock(lock, fcntl.LOCK_SH), os._exit(1)), daemon=True).start()
-    except (KeyError, OSError):
-        return
-    else:
-        lock.close()  # nobody holds it: started by hand, or on a machine that does not see the lock
+    machine, _, path = os.environ.get(LOCK, "").partition(":")
+    if machine == platform.node():
+        threading.Thread(target=_exit_when_free, args=(path,), daemon=True).start()
+
+
+def _exit_when_free(path: str) -> None:
+    with suppress(OSError), open(path) as lock:  # a disk without locks: then the job just goes on
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        os._exit(1)

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from lib.paths import ROOT, workspace
+from lib.paths import ROOT, relative, workspace
 from lib.problems import InputProblem
-from lib.processes import LOCK
+from lib.processes import LOCK, lock_name
 
 PATIENCE = 2.0  # seconds for the jobs of a killed run to be gone
 
@@ -62,6 +62,8 @@ def _locked(file: IO[str]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # some network disks have no locks; Snakemake's own has to do
+        log.warning("%s cannot be locked (%s)", relative(file.name), error.strerror)
     return True
 
 
@@ -90,7 +92,10 @@ def run(arguments: list[str], lock: IO[str]) -> int:
     """Run Snakemake under `lock`, which it and this process hold; its exit code."""
     unlock(lock, arguments)
     process = subprocess.Popen(
-        snakemake(*arguments), env=os.environ | {LOCK: lock.name}, pass_fds=[lock.fileno()], stdin=subprocess.DEVNULL
+        snakemake(*arguments),
+        env=os.environ | {LOCK: lock_name(lock.name)},
+        pass_fds=[lock.fileno()],
+        stdin=subprocess.DEVNULL,
     )
     # Ctrl-C reaches Snakemake by the terminal; it lets its jobs end and tells what it did.
     signal.signal(signal.SIGINT, lambda *_: None)
