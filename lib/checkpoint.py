@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.arrays import read_npz
-from lib.paths import relative, written_atomically
+from lib.paths import relative, telling_unwritable, written_atomically
 from lib.problems import InputProblem
 
 KEPT = 2
@@ -67,10 +67,12 @@ def held(folder: Path) -> Iterator[Path]:
     Raises
     ------
     InputProblem
-        If another process trains there.
+        If another process trains there, or nothing can be written there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:  # the system lets go of it when the process dies, however it dies
+    with telling_unwritable(folder / "lock"):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / "lock", "w")  # noqa: SIM115
+    with lock:  # the system lets go of it when the process dies, however it dies
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

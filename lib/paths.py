@@ -53,6 +53,25 @@ _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @contextmanager
+def telling_unwritable(path: str | os.PathLike) -> Iterator[None]:
+    """Raise lib.problems.InputProblem if the block cannot write `path`: a full disk, a folder that is closed."""
+    path = Path(path)
+    try:
+        yield
+    except OSError as error:
+        from lib.problems import InputProblem  # which needs this module
+
+        if error.errno in _FULL:
+            remedy = "free some space and start again: what is finished is kept"
+            raise InputProblem(path, "cannot be written, no space is left", remedy) from error
+        at_fault = Path(error.filename or path)
+        if error.errno in _CLOSED and (at_fault.is_relative_to(path.parent) or path.is_relative_to(at_fault)):
+            remedy = "make its folder writable, or choose another, and start again"
+            raise InputProblem(path, f"cannot be written ({error.strerror})", remedy) from error
+        raise
+
+
+@contextmanager
 def written_atomically(path: str | os.PathLike) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends without an error.
 
@@ -68,23 +87,14 @@ def written_atomically(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     folder = lock = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder, lock = _temporary_folder(path)
-        temporary = folder / path.name
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        from lib.problems import InputProblem  # which needs this module
-
-        if error.errno in _FULL:
-            remedy = "free some space and start again: what is finished is kept"
-            raise InputProblem(path, "cannot be written, no space is left", remedy) from error
-        if error.errno in _CLOSED and Path(error.filename or path).is_relative_to(path.parent):
-            remedy = "make its folder writable, or choose another, and start again"
-            raise InputProblem(path, f"cannot be written ({error.strerror})", remedy) from error
-        raise
+        with telling_unwritable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder, lock = _temporary_folder(path)
+            temporary = folder / path.name
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)

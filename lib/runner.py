@@ -18,7 +18,7 @@ from typing import IO, Any
 import yaml
 from traitlets.config import Config
 
-from lib.paths import ROOT, relative, write_text
+from lib.paths import ROOT, relative, telling_unwritable, write_text
 from lib.problems import InputProblem
 from lib.processes import end_with_run
 
@@ -49,9 +49,10 @@ def run(notebook: Path, folder: Path, parameters: dict[str, Any]) -> None:
         If a cell fails.
     """
     check_parameters(notebook, parameters)
-    folder.mkdir(parents=True, exist_ok=True)
     metrics = folder / "metrics.json"
-    metrics.unlink(missing_ok=True)
+    with telling_unwritable(metrics):
+        folder.mkdir(parents=True, exist_ok=True)
+        metrics.unlink(missing_ok=True)
     write_text(folder / "params.yaml", yaml.safe_dump(parameters, sort_keys=True))
     unfinished, failed, done = (folder / n for n in ("notebook.part.ipynb", "notebook.failed.ipynb", "notebook.ipynb"))
     failed.unlink(missing_ok=True)

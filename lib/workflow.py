@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from lib.paths import ROOT, relative, workspace
+from lib.paths import ROOT, relative, telling_unwritable, workspace
 from lib.problems import InputProblem
 from lib.processes import LOCK, lock_name
 
@@ -37,13 +38,9 @@ def held() -> Iterator[IO[str]]:
         If a study is running in the workspace, or nothing can be written there.
     """
     path = workspace() / ".snakemake" / "study.lock"
-    try:
+    with telling_unwritable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+")  # noqa: SIM115
-    except OSError as error:
-        raise InputProblem(
-            workspace(), f"cannot be written ({error.strerror})", "free space, or set STUDY_WORKSPACE to another folder"
-        ) from error
     with file:
         deadline = time.monotonic() + PATIENCE
         while not _locked(file):
@@ -73,9 +70,10 @@ def snakemake(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "snakemake", *files, "--directory", str(workspace()), *arguments]
 
 
-def unlock(lock: IO[str], arguments: list[str]) -> None:
-    """Remove the lock that a killed run left to Snakemake; raise InputProblem if it is somebody else's."""
-    if not any((workspace() / ".snakemake" / "locks").glob("*.lock")):
+def unlock(lock: IO[str]) -> None:
+    """Remove Snakemake's own lock if a killed run left it; raise InputProblem if it is somebody else's."""
+    locks = workspace() / ".snakemake" / "locks"
+    if not any(locks.glob("*.lock")):
         return
     lock.seek(0)
     if not lock.read():  # every run from here ended properly
@@ -85,12 +83,12 @@ def unlock(lock: IO[str], arguments: list[str]) -> None:
             "wait for its end or, if it was killed, add --unlock to the command that started it",
         )
     log.warning("the last run was killed; going on where it stopped")
-    subprocess.run(snakemake("--unlock", *arguments), check=True, capture_output=True)
+    shutil.rmtree(locks)  # what `snakemake --unlock` does, once it has read the whole workflow
 
 
 def run(arguments: list[str], lock: IO[str]) -> int:
     """Run Snakemake under `lock`, which it and this process hold; its exit code."""
-    unlock(lock, arguments)
+    unlock(lock)
     process = subprocess.Popen(
         snakemake(*arguments),
         env=os.environ | {LOCK: lock_name(lock.name)},

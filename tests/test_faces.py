@@ -1,11 +1,6 @@
-"""Masked faces of a small corpus: whole, broken, interrupted, resumed."""
+"""Masked faces of a small corpus: whole, broken, resumed (killed: test_faults.py)."""
 
 import errno
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import cv2
 import numpy as np
@@ -143,29 +138,6 @@ def test_no_space_left_is_one_sentence_and_what_is_finished_stays(fine, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == [calls[0].name]
     monkeypatch.undo()
     assert (mask(fine, tmp_path)["problem"] == "").all()
-
-
-START = """
-import sys, pandas as pd
-from lib.faces import mask_corpus
-if __name__ == "__main__":
-    mask_corpus(pd.read_csv(sys.argv[1]), sys.argv[2], processes=int(sys.argv[3]), progress=False)
-"""
-
-
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(fine, tmp_path):
-    mask(fine, tmp_path / "undisturbed")
-    fine.to_csv(tmp_path / "clips.csv", index=False)
-    (tmp_path / "start.py").write_text(START)
-    rng = np.random.default_rng([2021, 9])
-    command = [sys.executable, tmp_path / "start.py", tmp_path / "clips.csv", tmp_path / "killed"]
-    for processes in ("1", "2", "1"):
-        work = subprocess.Popen([*command, processes], stderr=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(rng.uniform(0.6, 1.6))
-        os.killpg(work.pid, signal.SIGKILL)
-        work.wait()
-    mask(fine, tmp_path / "killed")
-    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
 
 
 def test_wrong_models_stop_it_before_any_work(fine, tmp_path):

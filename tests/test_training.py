@@ -1,8 +1,5 @@
-"""Training: the same bytes each time, also when killed, continued or given a broken checkpoint."""
+"""Training: the same bytes each time, also when continued or given a broken checkpoint (killed: test_faults.py)."""
 
-import json
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -157,47 +154,6 @@ def test_training_goes_on_after_a_broken_checkpoint(task, undisturbed, tmp_path)
     truncate(tmp_path / "checkpoints" / "epoch-0003.npz")
     training.train(tmp_path, epochs=EPOCHS, **task)
     assert_equal(tmp_path, undisturbed)
-
-
-#: Trains in forked processes and kills each of the first ones soon after another epoch is on disk.
-KILLER = """
-import json, os, random, signal, sys, time
-from pathlib import Path
-import numpy as np
-from lib import training
-
-training.configure(threads=1)
-task = json.loads(Path("task.json").read_text())
-sequences = np.load("sequences.npy", mmap_mode="r")
-rng, kills = random.Random(1), 0
-while True:
-    child = os.fork()  # spares the import; TensorFlow itself starts in the child
-    if not child:
-        training.train(Path("run"), sequences=sequences, **task)
-        os._exit(0)
-    if kills < int(sys.argv[1]):
-        while kills and not any(Path("run").glob(f"checkpoints/epoch-000[{kills}-9].npz")):
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.2) if kills else 1.5)
-        os.kill(child, signal.SIGKILL)
-        kills += 1
-    status = os.waitpid(child, 0)[1]
-    if os.WIFEXITED(status):
-        sys.exit(os.WEXITSTATUS(status))
-"""
-
-
-def test_killed_training_ends_with_the_same_bytes(task, undisturbed, tmp_path):
-    parameters = {
-        key: np.asarray(v).tolist() if key in ("labels", "train", "validation") else v for key, v in task.items()
-    }
-    np.save(tmp_path / "sequences.npy", parameters.pop("sequences"))
-    (tmp_path / "task.json").write_text(json.dumps(parameters | {"epochs": EPOCHS}))
-    command = [sys.executable, "-c", KILLER, str(EPOCHS)]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stderr
-    assert_equal(tmp_path / "run", undisturbed)
-    assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
 
 
 def test_two_processes_do_not_train_in_one_folder(task, tmp_path):

@@ -1,0 +1,390 @@
+"""Killed at random moments, a full disk, a folder that cannot be written, damaged files, two runs in one folder.
+
+Whatever happens, the next start ends with the bytes of an undisturbed run, or there is one clear sentence.
+20 processes are killed here, another by test_workflow.py. To see other moments: FAULTS_SEED=7 pytest ...
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from test_faces import HAVE_MODELS, contents, mask
+from test_training import task  # noqa: F401
+
+from lib import cremad, ravdess, runner, sequences, training
+from lib.checkpoint import State, save
+from lib.paths import ROOT, models_dir, written_atomically
+from lib.problems import InputProblem
+from lib.study import load
+from lib.synthetic import render_corpus
+
+SEED = int(os.environ.get("FAULTS_SEED", "2021"))
+TRAINING_KILLS, MASKING_KILLS, WORKFLOW_KILLS = 10, 8, 2
+needs_models = pytest.mark.skipif(not HAVE_MODELS, reason="the landmark models are not there: run `make setup`")
+
+
+def gone(pids, seconds=10.0):
+    """Whether all processes are gone (a zombie is) within some seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(alive(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def descendants(pid):
+    """Process numbers of all that `pid` has started, and they in turn."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [n for child in map(int, children) for n in (child, *descendants(child))]
+
+
+# --- killed ---------------------------------------------------------------------------------------------------
+
+#: Trains in forked processes and kills the first ones at random moments, later and later into the training.
+KILLER = """
+import json, os, signal, sys, time
+from pathlib import Path
+import numpy as np
+from lib import training
+
+training.configure(threads=1)
+task = json.loads(Path("task.json").read_text())
+sequences = np.load("sequences.npy", mmap_mode="r")
+rng, planned, kills = np.random.default_rng([int(sys.argv[2]), 1]), int(sys.argv[1]), 0
+while True:
+    child = os.fork()  # spares the import; TensorFlow itself starts in the child
+    if not child:
+        training.train(Path("run"), sequences=sequences, **task)
+        os._exit(0)
+    if kills < planned:
+        goal = kills * task["epochs"] // (planned + 2)
+        epoch = lambda: max([0, *(int(p.stem[6:]) for p in Path("run/checkpoints").glob("epoch-*.npz"))])
+        early = epoch() >= goal  # the one before came further: kill this one as it starts
+        while epoch() < goal:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 1.5 if early else 0.12))
+        os.kill(child, signal.SIGKILL)
+        kills += 1
+    status = os.waitpid(child, 0)[1]
+    if os.WIFEXITED(status):
+        print(kills if os.WEXITSTATUS(status) == 0 else "failed")
+        break
+"""
+
+
+def test_a_training_killed_at_random_moments_ends_with_the_same_bytes(task, tmp_path):  # noqa: F811
+    epochs = 3 * TRAINING_KILLS
+    training.train(tmp_path / "undisturbed", epochs=epochs, **task)
+    arrays = ("labels", "train", "validation")
+    parameters = {key: np.asarray(value).tolist() if key in arrays else value for key, value in task.items()}
+    np.save(tmp_path / "sequences.npy", parameters.pop("sequences"))
+    (tmp_path / "task.json").write_text(json.dumps(parameters | {"epochs": epochs}))
+    command = [sys.executable, "-c", KILLER, str(TRAINING_KILLS), str(SEED)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == str(TRAINING_KILLS), done.stderr
+    for name in ("history.csv", f"checkpoints/epoch-{epochs:04d}.npz"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes(), name
+    models = [training.load_model(tmp_path / run / "model.keras") for run in ("run", "undisturbed")]
+    assert training.weights_digest(models[0]) == training.weights_digest(models[1])
+    assert len(list((tmp_path / "run" / "checkpoints").iterdir())) == 3, "two checkpoints and the lock"
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Folder of a CREMA-D of three short clips of two actors and a RAVDESS of one."""
+    folder = tmp_path_factory.mktemp("corpus")
+    render_corpus("cremad", folder / "cremad", actors=2, clips=3, seed=4, progress=False)
+    render_corpus("ravdess", folder / "ravdess", actors=1, clips=1, seed=4, progress=False)
+    return folder
+
+
+MASK = """
+import sys, pandas as pd
+from lib.faces import mask_corpus
+if __name__ == "__main__":
+    mask_corpus(pd.read_csv(sys.argv[1]), sys.argv[2], processes=int(sys.argv[3]), progress=False)
+"""
+
+
+@needs_models
+def test_masking_killed_at_random_moments_ends_with_the_same_bytes(corpus, tmp_path):
+    """Only the parent is killed, as the system does that is out of memory: its workers go by themselves."""
+    clips, _ = cremad.list_clips(corpus / "cremad")
+    mask(clips, tmp_path / "undisturbed")
+    clips.to_csv(tmp_path / "clips.csv", index=False)
+    (tmp_path / "start.py").write_text(MASK)
+    rng = np.random.default_rng([SEED, 2])
+    command = [sys.executable, tmp_path / "start.py", tmp_path / "clips.csv", tmp_path / "killed"]
+    for number in range(MASKING_KILLS):
+        work = subprocess.Popen([*command, str(1 + number % 2)], stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.6, 2.0))
+        workers = descendants(work.pid)
+        work.kill()
+        work.wait()
+        assert gone(workers), "the workers outlive their parent"
+    mask(clips, tmp_path / "killed")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
+    assert {path.name for path in (tmp_path / "killed").iterdir()} == set(contents(tmp_path / "undisturbed"))
+
+
+@pytest.fixture
+def study(corpus, tmp_path):
+    """Call of `lib.workflow` for a study on the corpus in a workspace of its own, up to the sequences."""
+    content = yaml.safe_load((ROOT / "config/tiny.yaml").read_text())
+    del content["render"]
+    content |= {"study": "faults", "title": "faults"}
+    for name in ("cremad", "ravdess"):
+        content["corpora"][name]["folder"] = str(corpus / name)
+    (tmp_path / "faults.yaml").write_text(yaml.safe_dump(content))
+    workspace = tmp_path / "workspace"
+    environment = os.environ | {"STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
+    command = [sys.executable, "-m", "lib.workflow", "--cores", "2", "--until", "cut_sequences"]
+    command += ["--config", f"study={tmp_path / 'faults.yaml'}"]
+
+    def start(**options):
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, cwd=ROOT, env=environment | options, **streams)
+
+    start.workspace, start.data = workspace, workspace / "data/faults"
+    start.settings = load(str(tmp_path / "faults.yaml")).settings
+    return start
+
+
+def snakemake_of(run, workspace):
+    """Number of Snakemake's process, once it has begun."""
+    lock = workspace / ".snakemake/study.lock"
+    while run.poll() is None:
+        if lock.exists() and (number := int(lock.read_text() or 0)) in descendants(run.pid):
+            return number
+        time.sleep(0.01)
+    raise AssertionError(run.stdout.read())
+
+
+@needs_models
+def test_snakemake_killed_at_random_moments_and_started_twice(study, corpus):
+    """Each time but the last Snakemake is killed, and nothing is cleared up; a second start at once is refused."""
+    rng = np.random.default_rng([SEED, 3])
+    kills = 0
+    while kills < WORKFLOW_KILLS:
+        run = study()
+        number = snakemake_of(run, study.workspace)
+        time.sleep(rng.uniform(1, 8))
+        jobs = descendants(number)
+        if alive(number):
+            os.kill(number, signal.SIGKILL)
+            kills += 1
+        else:  # this machine is faster
+            run.wait()
+            shutil.rmtree(study.data)
+            continue
+        assert gone([number, *jobs]), "jobs outlive the run"
+        output = run.communicate()[0]
+        assert run.returncode == 128 + signal.SIGKILL, output
+        assert "the same command goes on where it stopped" in output
+    last = study()
+    number = snakemake_of(last, study.workspace)
+    second = study()
+    output = second.communicate()[0]
+    assert second.returncode == 1, output
+    assert output.count("\n") == 1 and f"a study is running here already, as process {number}; wait" in output
+    output = last.communicate()[0]
+    assert last.returncode == 0, output
+
+    for name, adapter, rule in (("cremad", cremad, "window_rule"), ("ravdess", ravdess, "transfer_window_rule")):
+        clips, _ = adapter.list_clips(corpus / name)
+        faces = study.workspace / "expected" / name
+        table = mask(clips, faces)
+        table = sequences.cut(clips, table, faces, faces / "sequences.npy", study.settings, study.settings[rule])
+        made = study.data / name
+        assert contents(made / "faces") == contents(faces)
+        assert (made / "sequences.npy").read_bytes() == (faces / "sequences.npy").read_bytes()
+        assert sequences.read_table(made / "sequences.csv")["clip"].tolist() == table["clip"].tolist()
+        assert not list(made.rglob(".*"))
+
+
+def test_a_lock_that_is_not_ours_is_left_alone(tmp_path):
+    locks = tmp_path / ".snakemake/locks"
+    locks.mkdir(parents=True)
+    (locks / "0.input.lock").write_text("x")
+    command = [sys.executable, "-m", "lib.workflow", "--cores", "1", "--config", "study=tiny"]
+    environment = os.environ | {"STUDY_WORKSPACE": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "locked by a Snakemake that was started without `make`" in done.stderr
+    assert (locks / "0.input.lock").exists()
+
+
+# --- nowhere to write -----------------------------------------------------------------------------------------
+
+
+def mounted(folder, *options):
+    """Mount at `folder`, or skip where that is not allowed."""
+    folder.mkdir()
+    done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no disk can be mounted here ({done.stderr.strip()})")
+    return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 1 MiB."""
+    if not shutil.which("mount"):
+        pytest.skip("there is no mount(8)")
+    folder = mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=1m", "tmpfs")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a map of the failed array may live on
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A folder that cannot be written, and holds a finished file."""
+    folder = tmp_path / "closed"
+    if os.geteuid():
+        folder.mkdir()
+        (folder / "done.csv").write_text("done")
+        folder.chmod(0o500)
+        yield folder
+        folder.chmod(0o700)
+    else:  # whom no mode stops
+        (tmp_path / "open").mkdir()
+        (tmp_path / "open/done.csv").write_text("done")
+        mounted(folder, "--bind", str(tmp_path / "open"))
+        try:
+            remounted = subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], capture_output=True)
+            if remounted.returncode:
+                pytest.skip("no folder can be made read-only here")
+            yield folder
+        finally:
+            subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(disk, free):
+    """Leave `free` bytes on a disk."""
+    status = os.statvfs(disk)
+    (disk / "ballast").write_bytes(bytes(max(0, status.f_bavail * status.f_frsize - free)))
+
+
+def full(disk, call):
+    """Assert that `call` ends with one sentence about the full disk, and leaves nothing half-written there."""
+    before = {path: path.read_bytes() for path in disk.rglob("*") if path.is_file() and path.name != "lock"}
+    with pytest.raises(InputProblem, match="no space is left; free some space and start again") as raised:
+        call()
+    assert "\n" not in str(raised.value)
+    after = {path: path.read_bytes() for path in disk.rglob("*") if path.is_file() and path.name != "lock"}
+    assert after == before
+    (disk / "ballast").unlink()
+
+
+def few_faces(folder, frames=100):
+    """Tables and a file of faces of one clip."""
+    faces = np.random.default_rng(1).integers(0, 255, (frames, 28, 28, 3), dtype=np.uint8)
+    np.savez(folder / "1.npz", faces=faces, clips=np.array(["a"]), offsets=np.array([0, frames]))
+    clips = {"clip": ["a"], "actor": [1], "emotion": ["sad"], "sentence": ["01"], "level": ["XX"], "sex": ["male"]}
+    return pd.DataFrame(clips).assign(age=30), pd.DataFrame({"clip": ["a"], "frames": frames, "frames_with_face": 90})
+
+
+def test_a_full_disk_at_the_sequences(small_disk, tmp_path):
+    """Written through a map, a full disk would be a bus error that ends the process without a word."""
+    settings = {"window_frames": 75, "window_minimum_frames": 35}
+    arguments = (*few_faces(tmp_path), tmp_path, small_disk / "sequences.npy", settings, "windows")
+    fill(small_disk, 100_000)
+    full(small_disk, lambda: sequences.cut(*arguments))
+    assert len(sequences.cut(*arguments)) == 1
+
+
+@needs_models
+def test_a_full_disk_at_masking(small_disk, corpus):
+    clips = cremad.list_clips(corpus / "cremad")[0].sort_values("actor")
+    first, second = (clips[clips["actor"] == actor] for actor in clips["actor"].unique())
+    mask(first.iloc[:1], small_disk)
+    fill(small_disk, 50_000)
+    full(small_disk, lambda: mask(pd.concat([first.iloc[:1], second.iloc[:1]]), small_disk))
+    (small_disk / f"{first['actor'].iloc[0]}.npz").unlink()
+
+
+def test_a_full_disk_at_training(task, small_disk, tmp_path):  # noqa: F811
+    training.train(tmp_path / "run", epochs=3, **task)
+    training.train(small_disk / "run", epochs=2, **task)
+    fill(small_disk, 20_000)
+    full(small_disk, lambda: training.train(small_disk / "run", epochs=3, **task))
+    training.train(small_disk / "run", epochs=3, **task)
+    assert (small_disk / "run/history.csv").read_bytes() == (tmp_path / "run/history.csv").read_bytes()
+
+
+def test_a_full_disk_at_the_network_file(task, small_disk):  # noqa: F811
+    training.train(small_disk / "run", epochs=1, **task)
+    model = training.load_model(small_disk / "run/model.keras")
+    fill(small_disk, 20_000)
+
+    def write():
+        with written_atomically(small_disk / "run/model.keras") as temporary:
+            model.save(temporary)
+
+    full(small_disk, write)
+    assert training.weights_digest(training.load_model(small_disk / "run/model.keras"))
+
+
+def test_a_folder_that_cannot_be_written(task, read_only, caplog):  # noqa: F811
+    state = State("x", np.zeros((1, 4)), [], [], [])
+    calls = [
+        lambda: training.train(read_only / "run", epochs=1, **task),
+        lambda: save(state, read_only),
+        lambda: written_atomically(read_only / "done.csv").__enter__(),
+    ]
+    for call in calls:
+        with pytest.raises(InputProblem, match="cannot be written .*make its folder writable") as raised:
+            call()
+        assert "\n" not in str(raised.value)
+    caplog.clear()
+    assert runner.main([str(ROOT / "notebooks/01_dataset_audit.ipynb"), str(read_only / "run")]) == 1
+    assert len(caplog.records) == 1 and "cannot be written" in caplog.text
+    command = [sys.executable, "-m", "lib.workflow", "--cores", "1", "--config", "study=tiny"]
+    environment = os.environ | {"STUDY_WORKSPACE": str(read_only)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "cannot be written" in done.stderr
+    assert [path.name for path in read_only.iterdir()] == ["done.csv"]
+
+
+# --- damaged files --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "empty"])
+def test_a_damaged_cache_is_named_with_what_to_do(tmp_path, damage):
+    """Faces (the masking makes them anew: test_faces.py) and sequences; checkpoints: test_training.py."""
+    clips, faces = few_faces(tmp_path)
+    settings = {"window_frames": 75, "window_minimum_frames": 35}
+    array = tmp_path / "sequences.npy"
+    sequences.cut(clips, faces, tmp_path, array, settings, "windows").to_csv(tmp_path / "sequences.csv", index=False)
+    whole = array.read_bytes()
+    for path, call in (
+        (array, lambda: sequences.load(tmp_path)),
+        (tmp_path / "1.npz", lambda: sequences.cut(clips, faces, tmp_path, array, settings, "windows")),
+    ):
+        content = path.read_bytes()
+        path.write_bytes({"cut": content[: len(content) // 2], "other": bytes(9999), "empty": b""}[damage])
+        with pytest.raises(InputProblem, match=rf"{path.name}: .*; delete it and .*run again") as raised:
+            call()
+        assert "\n" not in str(raised.value)
+        path.write_bytes(content)
+    assert array.read_bytes() == whole, "what was finished stays"
