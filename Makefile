@@ -8,7 +8,7 @@ CREMAD ?= data/corpora/cremad
 RAVDESS ?= data/corpora/ravdess
 CORES ?= all
 BIN := .venv/bin
-SNAKEMAKE := $(BIN)/snakemake --profile workflow/profiles/default --cores $(CORES)
+SNAKEMAKE := $(BIN)/python -m lib.workflow --cores $(CORES)
 MODELS := data/models/face_detection_short_range.tflite data/models/face_landmark.tflite
 # TensorFlow's own chatter hides what a run has to say
 export TF_CPP_MIN_LOG_LEVEL ?= 2
