@@ -11,7 +11,10 @@ import argparse
 import logging
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,8 +27,13 @@ from lib.processes import end_with_run
 
 log = logging.getLogger("lib.runner")
 STARTS = 3  # of a kernel that dies before its first answer
-# Kernels talk through files instead of network ports: several that start at once cannot take each other's.
-IPC = Config({"KernelManager": {"transport": "ipc"}})
+
+
+@contextmanager
+def kernel_files() -> Iterator[Config]:
+    """Configure a kernel to talk through files of its own: kernels that start at once race for network ports."""
+    with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
+        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/ipc"}})
 
 
 def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
@@ -75,17 +83,18 @@ def _execute(notebook: Path, output: Path, parameters: dict[str, Any], log_file:
 
     for attempt in range(1, STARTS + 1):
         try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(output),
-                parameters,
-                kernel_name="python3",
-                progress_bar=False,
-                stdout_file=log_file,
-                stderr_file=log_file,
-                cwd=str(ROOT),
-                config=IPC,
-            )
+            with kernel_files() as config:
+                papermill.execute_notebook(
+                    str(notebook),
+                    str(output),
+                    parameters,
+                    kernel_name="python3",
+                    progress_bar=False,
+                    stdout_file=log_file,
+                    stderr_file=log_file,
+                    cwd=str(ROOT),
+                    config=config,
+                )
             return
         except DeadKernelError:  # in mid-cell: out of memory, say
             raise

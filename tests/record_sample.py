@@ -11,7 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from lib.paths import NOTEBOOKS, ROOT
-from lib.runner import IPC
+from lib.runner import kernel_files
 from lib.study import load
 
 RECORD = ROOT / "tests" / "sample_runs"
@@ -31,7 +31,9 @@ def record_runs() -> None:
 def execute(path) -> None:
     """Run a notebook with its defaults, where it lies, and store its outputs without times and versions."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(path.parent)}}, config=IPC).execute()
+    where = {"metadata": {"path": str(path.parent)}}
+    with kernel_files() as config:
+        NotebookClient(notebook, timeout=1200, resources=where, config=config).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -12,6 +13,7 @@ from lib.paths import NOTEBOOKS, ROOT, models_dir
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 RECORD = ROOT / "tests" / "sample_runs"
+SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +37,16 @@ def nbval(path, environment):
     return subprocess.run([*command, *options], env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
-def test_the_notebook_gives_its_committed_numbers(path, environment):
-    done = nbval(path, environment)
-    assert done.returncode == 0, done.stdout[-6000:]
+@pytest.fixture(scope="session")
+def checked(environment):
+    """What nbval says of every notebook, two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(SERIES, pool.map(lambda path: nbval(path, environment), SERIES), strict=True))
+
+
+@pytest.mark.parametrize("path", SERIES, ids=lambda path: path.stem)
+def test_the_notebook_gives_its_committed_numbers(path, checked):
+    assert checked[path].returncode == 0, checked[path].stdout[-6000:]
 
 
 def test_a_changed_number_fails(environment, tmp_path):
