@@ -1,10 +1,10 @@
 """How long the paper's full study takes on this machine: ``python tests/benchmarks/study_time.py [--seconds 6]``.
 
 Masking and training are measured as the workflow runs them: a process for every core, one thread each, side by
-side. From their rates follows the time of the study that `config/paper.yaml` describes: 7,442 + 1,056 clips with
-CREMA-D's real frame counts, twelve cells of which three continue others, 5,000 training and 1,000 validation
-sequences an epoch. Clips are CREMA-D's own where REAL_DATA names a folder that has them, else rendered ones, whose
-decoding is cheaper.
+side. Times are CPU seconds, so that another program's load counts little. From their rates follows the time of the
+study that `config/paper.yaml` describes: 7,442 + 1,056 clips with CREMA-D's real frame counts, twelve cells of which
+three continue others, 5,000 training and 1,000 validation sequences an epoch. Clips are CREMA-D's own where
+REAL_DATA names a folder that has them, else rendered ones, whose decoding is cheaper.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def measure_masking(clips: list[str], seconds: float) -> dict[str, float]:
     start = wait_for_start()
     for clip in cycle(clips):
         frames += len(mask_clip(clip, tracker).success)
-        if time.perf_counter() - start > seconds:
-            return {"frames": frames / (time.perf_counter() - start)}
+        if time.process_time() - start > seconds:
+            return {"frames": frames / (time.process_time() - start)}
 
 
 def measure_training(layers: int, seconds: float) -> dict[str, float]:
@@ -62,20 +62,20 @@ def measure_training(layers: int, seconds: float) -> dict[str, float]:
     start, found = wait_for_start(), {}
     for number, (name, call) in enumerate(calls.items(), 1):
         times = []
-        while not times or time.perf_counter() - start < seconds * number / len(calls):
-            begun = time.perf_counter()
+        while not times or time.process_time() - start < seconds * number / len(calls):
+            begun = time.process_time()
             call()
-            times.append(time.perf_counter() - begun)
+            times.append(time.process_time() - begun)
         found[name] = float(np.mean(times))
     return found
 
 
 def wait_for_start() -> float:
-    """Tell that this worker is warm; give the time at which all may begin."""
+    """Tell that this worker is warm; give the CPU time at which all may begin."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    return time.perf_counter()
+    return time.process_time()
 
 
 def side_by_side(processes: int, *arguments: str) -> dict[str, float]:
