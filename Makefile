@@ -67,9 +67,11 @@ lint: .venv/installed  ## check the style of modules, notebooks and workflow
 check-real: setup  ## mask real clips and compare with OpenFace: make check-real DATA=folder (without: four RAVDESS samples)
 	$(BIN)/python -m lib.check_real $(if $(DATA),"$(DATA)")
 
-bench: setup  ## measure masking against decoding, and a training step against the plain Keras form
+bench: setup  ## measure masking against decoding, a training step against plain Keras, the full size, the paper's whole study
 	$(BIN)/python tests/benchmarks/bench_masking.py
 	$(BIN)/python tests/benchmarks/bench_training.py
+	$(BIN)/python tests/benchmarks/bench_full_size.py
+	$(BIN)/python tests/benchmarks/study_time.py
 
 notebooks: reproduce  ## execute the committed notebooks in place and record the sample's runs
 	$(BIN)/python tests/record_sample.py

@@ -90,9 +90,7 @@ def list_clips(folder: str | os.PathLike, modality: str = "01") -> tuple[pd.Data
         if (name["modality"], name["channel"]) != (modality, _SPEECH) or name["emotion"] not in RAVDESS_CODES:
             continue
         if path.stem in wanted:
-            problems.append(
-                InputProblem(path, f"is there twice, also as {wanted[path.stem]}", "remove one of them")
-            )
+            problems.append(InputProblem(path, f"is there twice, also as {wanted[path.stem]}", "remove one of them"))
         else:
             wanted[path.stem] = path
     if not wanted:
