@@ -2,9 +2,11 @@
 
 import pandas as pd
 import pytest
+import yaml
 
 from lib import __main__ as steps
 from lib import sequences
+from lib.paths import CONFIG
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +58,21 @@ def test_sequences_are_75_masked_faces(made):
     assert corners.mean() < 12 and array[:, :, 10:18, 10:18].mean() > 60  # black outside, a face inside
     longer, transferred = sequences.load(made / "ravdess")
     assert transferred["first_frame"].tolist() == [0, 0, 0] and transferred["padded"].sum() == 0
+
+
+def test_a_study_on_openface_faces_differs_in_the_pixels_only(made, real_data, tmp_path, monkeypatch):
+    """The same steps with the backend `openface`: the same clips, windows and labels, faces alike but not equal."""
+    content = yaml.safe_load((CONFIG / "paper.yaml").read_text())
+    content |= {"assumptions": {"face_backend": "openface"}, "openface_folder": str(real_data / "openface")}
+    config = tmp_path / "openface.yaml"
+    config.write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
+    for step in ("list-clips", "mask-faces", "cut-sequences"):
+        given = [step, "--study", str(config), "--corpus", "cremad", "--cremad", str(real_data / "cremad")]
+        assert steps.main([*given, "--cores", "2"]) == 0
+    folder = tmp_path / "data" / "paper" / "cremad"
+    for name in ("clips.csv", "faces.csv", "sequences.csv"):
+        assert (folder / name).read_bytes() == (made / "cremad" / name).read_bytes()
+    theirs, ours = (sequences.load(where)[0].astype(int) for where in (folder, made / "cremad"))
+    difference = abs(theirs - ours).mean()
+    assert theirs.shape == ours.shape and 0 < difference < 8
