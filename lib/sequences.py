@@ -122,7 +122,9 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
     length = settings["window_frames"]
     table = plan(clips, faces, rule, length, settings["window_minimum_frames"])
     if table.empty:
-        raise InputProblem(faces_folder, "holds no clip that gives a sequence", "see problems_clips.csv and faces.csv beside it")
+        raise InputProblem(
+            faces_folder, "holds no clip that gives a sequence", "see problems_clips.csv and faces.csv beside it"
+        )
     with written_atomically(array) as temporary:
         sequences = None
         for actor, rows in table.groupby("actor", sort=True):
