@@ -12,7 +12,7 @@ import pandas as pd
 
 from lib import cremad, models, ravdess, sequences
 from lib.faces import mask_corpus
-from lib.paths import in_workspace, relative, written_atomically
+from lib.paths import in_workspace, relative, write_table
 from lib.problems import InputProblem, write_problems
 from lib.processes import end_with_run
 from lib.records import RECORDS
@@ -21,11 +21,6 @@ from lib.synthetic import render_corpus
 
 log = logging.getLogger("lib")
 ADAPTERS = {"cremad": cremad, "ravdess": ravdess}
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    with written_atomically(path) as temporary:
-        table.to_csv(temporary, index=False)
 
 
 def render(study: Study, corpus: str, cores: int) -> None:
@@ -68,7 +63,7 @@ def list_clips(study: Study, corpus: str, cores: int) -> None:
     clips, problems = ADAPTERS[corpus].list_clips(folder, **options)
     clips, left_out = _set_findings(clips, study)
     write_problems(problems + left_out, study.data(corpus) / "problems_clips.csv")
-    _write_table(clips, study.data(corpus) / "clips.csv")
+    write_table(clips, study.data(corpus) / "clips.csv")
     log.info("%s: %d clips listed, %d left out by leave_out, %d problems",
              study.name_of(corpus), len(clips), len(left_out), len(problems))  # fmt: skip
 
@@ -84,7 +79,7 @@ def mask_faces(study: Study, corpus: str, cores: int) -> None:
         interpolation=study.settings["face_interpolation"],
         processes=cores,
     )
-    _write_table(table, study.data(corpus) / "faces.csv")
+    write_table(table, study.data(corpus) / "faces.csv")
     without = table[table["problem"].notna() & (table["problem"] != "")]
     for row in without.itertuples():
         log.warning("%s: %s", row.clip, row.problem)
@@ -97,7 +92,7 @@ def cut_sequences(study: Study, corpus: str, cores: int) -> None:
     rule = study.settings["window_rule" if corpus == "cremad" else "transfer_window_rule"]
     clips, faces = (sequences.read_table(folder / name) for name in ("clips.csv", "faces.csv"))
     table = sequences.cut(clips, faces, folder / "faces", folder / "sequences.npy", study.settings, rule)
-    _write_table(table, folder / "sequences.csv")
+    write_table(table, folder / "sequences.csv")
     log.info("%s: %d sequences from %d clips", study.name_of(corpus), len(table), table["clip"].nunique())
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from lib.paths import relative, workspace, written_atomically
+from lib.paths import relative, workspace, write_table, written_atomically
 
 
 def use_style() -> None:
@@ -54,13 +54,11 @@ def save_figure(figure: Figure, data: pd.DataFrame, study: str, name: str) -> No
         with written_atomically(folder / f"{name}{suffix}") as temporary:
             # no date in the file: the same figure is the same bytes
             figure.savefig(temporary, metadata={"CreationDate": None} if suffix == ".pdf" else None)
-    with written_atomically(folder / f"{name}.csv") as temporary:
-        data.to_csv(temporary, index=False)
+    write_table(data, folder / f"{name}.csv")
 
 
 def save_table(data: pd.DataFrame, study: str, name: str) -> str:
     """Save `data` as ``tables/<study>/<name>.csv``; give its path as a reader should see it."""
     path = workspace() / "tables" / study / f"{name}.csv"
-    with written_atomically(path) as temporary:
-        data.to_csv(temporary, index=False)
+    write_table(data, path)
     return relative(path)

@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: The checkout: notebooks, configuration and what the paper states are read from here.
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,6 +126,12 @@ def _temporary_folder(path: Path) -> tuple[Path, int]:
         if folder.exists():
             return folder, descriptor
         os.close(descriptor)
+
+
+def write_table(table: pd.DataFrame, path: str | os.PathLike) -> None:
+    """Write `table` as CSV without its index to `path`, atomically."""
+    with written_atomically(path) as temporary:
+        table.to_csv(temporary, index=False)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

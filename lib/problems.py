@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lib.paths import relative, written_atomically
+from lib.paths import relative, write_table
 
 LONGEST = 400  # characters of a problem: a damaged file's own words may have no end
 COLUMNS = ["file", "problem", "remedy"]
@@ -45,6 +45,5 @@ def problem_table(problems: Iterable[InputProblem]) -> pd.DataFrame:
 def write_problems(problems: Iterable[InputProblem], path: str | os.PathLike) -> pd.DataFrame:
     """Write the table of `problems` to `path` (CSV; also when there is none) and return it."""
     table = problem_table(problems)
-    with written_atomically(path) as temporary:
-        table.to_csv(temporary, index=False)
+    write_table(table, path)
     return table

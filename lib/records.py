@@ -18,7 +18,7 @@ import pandas as pd
 
 from lib.cremad import LEVELS, SENTENCES, parse_name, read_demographics
 from lib.emotions import CREMAD_CODES
-from lib.paths import ROOT, written_atomically
+from lib.paths import ROOT, write_table
 from lib.pointers import Pointer, read_pointer
 from lib.problems import InputProblem
 from lib.sequences import windows
@@ -140,8 +140,7 @@ def write(clone: str | os.PathLike, folder: str | os.PathLike = RECORDS) -> Reco
     """Read `clone` and write its tables to `folder` as ``cremad_{clips,actors,votes,findings}.csv``."""
     records = read_clone(clone)
     for name in ("clips", "actors", "votes", "findings"):
-        with written_atomically(Path(folder) / f"cremad_{name}.csv") as temporary:
-            getattr(records, name).to_csv(temporary, index=False)
+        write_table(getattr(records, name), Path(folder) / f"cremad_{name}.csv")
     return records
 
 

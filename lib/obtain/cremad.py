@@ -23,7 +23,7 @@ import requests
 from lib.cremad import parse_name
 from lib.obtain.files import Remote, alone, check_space, gigabytes, verify
 from lib.obtain.transfer import PATIENT, Hopeless, Patience, ask, download, plain
-from lib.paths import written_atomically
+from lib.paths import write_table
 from lib.pointers import Pointer, read_pointer
 from lib.problems import InputProblem
 from lib.records import RECORDS
@@ -149,8 +149,7 @@ def read_manifest(folder: Path) -> tuple[dict[str, Pointer], list[InputProblem]]
     manifest, unknown = published(folder)
     if manifest != load_manifest(folder / MANIFEST):
         rows = [(name, pointer.sha256, pointer.bytes) for name, pointer in manifest.items()]
-        with written_atomically(folder / MANIFEST) as temporary:
-            pd.DataFrame(rows, columns=["file", "sha256", "bytes"]).to_csv(temporary, index=False)
+        write_table(pd.DataFrame(rows, columns=["file", "sha256", "bytes"]), folder / MANIFEST)
     text = "is no pointer, and no pointer of it is known, so it cannot be verified"
     return manifest, [InputProblem(file, text, "delete it, or keep it at your own risk") for file in unknown]
 

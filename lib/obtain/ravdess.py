@@ -22,7 +22,7 @@ import requests
 
 from lib.obtain.files import Remote, alone, check_space, digest, gigabytes, verify
 from lib.obtain.transfer import PATIENT, Patience, ask, download
-from lib.paths import written_atomically
+from lib.paths import write_table, written_atomically
 from lib.problems import InputProblem
 from lib.ravdess import MODALITIES, parse_name
 
@@ -161,8 +161,7 @@ def publish(folder: Path, zenodo: str, patience: Patience) -> dict[str, tuple[in
         ]
         if not rows:
             raise ValueError("it lists no file")
-        with written_atomically(path) as temporary:
-            pd.DataFrame(rows, columns=["archive", "bytes", "checksum"]).to_csv(temporary, index=False)
+        write_table(pd.DataFrame(rows, columns=["archive", "bytes", "checksum"]), path)
     except (requests.RequestException, ValueError, KeyError, TypeError, OverflowError) as error:
         known = "what was remembered is used" if path.exists() else "checksums stay unknown, sizes are estimates"
         log.warning("RAVDESS: the record cannot be read (%s); %s", type(error).__name__, known)
@@ -220,8 +219,7 @@ class Ledger:
             others = self.table[self.table["archive"] != archive.name]
             new = pd.DataFrame(mine, columns=_COLUMNS)
             self.table = new if others.empty else pd.concat([others, new], ignore_index=True)
-            with written_atomically(self.folder / FILES) as temporary:
-                self.table.sort_values("file").to_csv(temporary, index=False)
+            write_table(self.table.sort_values("file"), self.folder / FILES)
         if not keep:
             archive.unlink()
         elif archive.parent != self.folder:

@@ -23,8 +23,8 @@ from lib.synthetic.dials import DIALS, Dials
 from lib.synthetic.motion import perform
 from lib.synthetic.render import render_take
 from lib.synthetic.stage import STUDIOS
+from lib.video import FPS
 
-FPS = 30000 / 1001
 #: CREMA-D's twelve sentences.
 SENTENCES = ("IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI")
 #: First actor of each corpus: beyond the real ones, so that nobody takes these for real people.
