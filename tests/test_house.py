@@ -92,3 +92,12 @@ def test_a_committed_notebook_shows_its_outputs_and_no_machine(path):
     assert outputs and not any(output.output_type == "error" for output in outputs)
     text = path.read_text()
     assert not re.search(r'"[^"]*(/home/|/root/|/tmp/|/work/)', text)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_picture_of_a_notebook_has_an_alternative_text(path):
+    notebook = nbformat.read(path, as_version=4)
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            assert alt.endswith(".") and len(alt) > 30, f"cell {cell.id}"
