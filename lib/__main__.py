@@ -8,7 +8,9 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import yaml
 
 from lib import cremad, models, ravdess, sequences
 from lib.faces import mask_corpus
@@ -16,7 +18,7 @@ from lib.paths import in_workspace, relative, write_table
 from lib.problems import InputProblem, write_problems
 from lib.processes import end_with_run
 from lib.records import RECORDS
-from lib.study import CORPORA, Study, load
+from lib.study import CORPORA, TRAINING, Study, load
 from lib.synthetic import render_corpus
 
 log = logging.getLogger("lib")
@@ -73,13 +75,13 @@ def mask_faces(study: Study, corpus: str, cores: int) -> None:
     clips = sequences.read_table(study.data(corpus) / "clips.csv")
     table = mask_corpus(
         clips,
-        study.data(corpus) / "faces",
+        study.faces(corpus) / "faces",
         backend=study.settings["face_backend"],
         openface_folder=study.openface_folder,
         interpolation=study.settings["face_interpolation"],
         processes=cores,
     )
-    write_table(table, study.data(corpus) / "faces.csv")
+    write_table(table, study.faces(corpus) / "faces.csv")
     without = table[table["problem"].notna() & (table["problem"] != "")]
     for row in without.itertuples():
         log.warning("%s: %s", row.clip, row.problem)
@@ -88,12 +90,25 @@ def mask_faces(study: Study, corpus: str, cores: int) -> None:
 
 def cut_sequences(study: Study, corpus: str, cores: int) -> None:
     """Write sequences.npy, then sequences.csv."""
-    folder = study.data(corpus)
     rule = study.settings["window_rule" if corpus == "cremad" else "transfer_window_rule"]
-    clips, faces = (sequences.read_table(folder / name) for name in ("clips.csv", "faces.csv"))
-    table = sequences.cut(clips, faces, folder / "faces", folder / "sequences.npy", study.settings, rule)
+    clips = sequences.read_table(study.data(corpus) / "clips.csv")
+    faces, folder = study.faces(corpus), study.sequences(corpus)
+    masked = sequences.read_table(faces / "faces.csv")
+    table = sequences.cut(clips, masked, faces / "faces", folder / "sequences.npy", study.settings, rule)
     write_table(table, folder / "sequences.csv")
     log.info("%s: %d sequences from %d clips", study.name_of(corpus), len(table), table["clip"].nunique())
+
+
+def predict_transfer(study: Study, run: str) -> None:
+    """Let the network of `run` predict the second corpus as ``transfer_window_rule`` cuts it."""
+    from lib import training  # which loads TensorFlow
+
+    training.configure(1)
+    array, table = sequences.load(study.sequences("ravdess"))
+    folder = study.runs(TRAINING) / run
+    model = training.load_model(folder / "model.keras")
+    predicted = training.predictions(model, array, table, np.arange(len(table)), study.settings["batch"])
+    write_table(predicted, folder / f"transfer_predictions_{study.settings['transfer_window_rule']}.csv")
 
 
 def summarise(study: Study, corpus: str | None, cores: int) -> None:
@@ -118,11 +133,13 @@ STEPS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; 1 and one clear sentence if its input cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m lib", description=__doc__)
-    parser.add_argument("step", choices=[*STEPS, "fetch-models", "check"])
+    parser.add_argument("step", choices=[*STEPS, "predict-transfer", "fetch-models", "check"])
     parser.add_argument("--study", default="sample", help="a file of config/, or a .yaml file")
     parser.add_argument("--corpus", choices=CORPORA)
     parser.add_argument("--cremad", help="folder of CREMA-D, instead of the study's")
     parser.add_argument("--ravdess", help="folder of RAVDESS, instead of the study's")
+    parser.add_argument("--run", help="name of a training's folder")
+    parser.add_argument("--changes", type=yaml.safe_load, default={}, help="other assumptions, as one line of YAML")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -131,8 +148,10 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.step == "fetch-models":
             models.fetch_models()
             return 0
-        study = load(chosen.study, {"cremad": chosen.cremad, "ravdess": chosen.ravdess})
-        if chosen.step != "check":
+        study = load(chosen.study, {"cremad": chosen.cremad, "ravdess": chosen.ravdess}).changed(chosen.changes)
+        if chosen.step == "predict-transfer":
+            predict_transfer(study, chosen.run)
+        elif chosen.step != "check":
             STEPS[chosen.step](study, chosen.corpus, chosen.cores)
     except InputProblem as problem:
         log.error("%s", problem)

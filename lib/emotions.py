@@ -7,6 +7,9 @@ import pandas as pd
 #: Order of the paper's Figure 5, and of every table, axis and softmax unit here.
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad")
 
+#: Columns of a table of predictions: the probability of each emotion.
+PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
+
 #: Okabe & Ito's palette, which stays apart for colour-blind readers.
 COLOURS = {
     "angry": "#D55E00",

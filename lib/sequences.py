@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.lib.format import open_memmap
 
 from lib.arrays import map_npy, read_npz
+from lib.cells import FRAME_ORDERS
 from lib.emotions import EMOTIONS
 from lib.paths import written_atomically
 from lib.problems import InputProblem
@@ -166,6 +167,45 @@ def _actor_faces(path: Path) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
         return faces, dict(zip(clips.tolist(), pairwise(offsets.tolist()), strict=True))
     except (OSError, ValueError) as error:
         raise InputProblem(path, f"cannot be read ({error})", MASK_AGAIN) from None
+
+
+class Reordered:
+    """Sequences whose frames come in another order; like an array, and only what is read is copied.
+
+    Parameters
+    ----------
+    sequences
+        uint8 ``(n, 75, 28, 28, 3)``.
+    order
+        int ``(n, 75)``, for each sequence the frames to take.
+    """
+
+    def __init__(self, sequences: np.ndarray, order: np.ndarray):
+        self._sequences, self._order = sequences, order
+        self.shape, self.dtype = sequences.shape, sequences.dtype
+
+    def __len__(self) -> int:
+        return len(self._sequences)
+
+    def __getitem__(self, rows) -> np.ndarray:
+        chosen, order = self._sequences[rows], self._order[rows]
+        return np.take_along_axis(chosen, order[..., None, None, None], axis=chosen.ndim - 4)
+
+
+def in_order(sequences: np.ndarray, order: str, seed: int) -> np.ndarray | Reordered:
+    """Give `sequences` with their frames ``filmed`` (as they are), ``shuffled``, or ``last`` (that frame 75 times).
+
+    A sequence keeps its shuffled order in every epoch; it follows from `seed` and the sequence's number.
+    """
+    count, frames = sequences.shape[:2]
+    if order == "filmed":
+        return sequences
+    if order == "last":
+        return Reordered(sequences, np.full((count, frames), frames - 1))
+    if order != "shuffled":
+        raise ValueError(f"unknown order of frames {order!r}; known are {', '.join(FRAME_ORDERS)}")
+    random = [np.random.default_rng([seed, 4, number]).permutation(frames) for number in range(count)]
+    return Reordered(sequences, np.array(random))
 
 
 def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:

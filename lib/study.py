@@ -4,46 +4,38 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
 
+from lib.cells import FRAME_ORDERS, Cell, Sensitivity, Uncertainty, slug
 from lib.paper import assumptions
 from lib.paths import CONFIG, in_workspace
 from lib.problems import InputProblem
 
 CORPORA = ("cremad", "ravdess")
+TRAINING = "04_training_run"
 _LARGEST = 100_000  # characters of a study's file that are read
 NUMBERS = "numbers are written 0.0001, since YAML reads 1e-4 as text"
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One training of the grid: a row of the paper's Table 1."""
+#: Assumptions that decide the masked faces, and those that decide a corpus' sequences beside them.
+FACES = ("face_backend", "face_interpolation")
+CUTS = {
+    "cremad": ("window_rule", "window_minimum_frames"),
+    "ravdess": ("transfer_window_rule", "window_minimum_frames"),
+}
 
-    layers: int
-    learning_rate: float
-    epochs: int
+#: What a study that extends another has from it.
+SHARED = ("title", "corpora", "render", "openface_folder", "assumptions", "grid")
 
-    @property
-    def run(self) -> str:
-        """Name of the run's folder, e.g. ``6-layer_lr-0.0001_epochs-50``."""
-        return f"{self.layers}-layer_lr-{self.learning_rate:.10f}".rstrip("0") + f"_epochs-{self.epochs}"
-
-    @property
-    def label(self) -> str:
-        """The cell as a reader sees it, e.g. ``6-layer, 0.0001, 50 epochs``."""
-        rate = f"{self.learning_rate:.10f}".rstrip("0")
-        return f"{self.layers}-layer, {rate}, {self.epochs} epochs"
-
-    def continued(self, grid: tuple[Cell, ...]) -> Cell | None:
-        """The longest cell of `grid` that equals this one but for fewer epochs: its training is our start."""
-        alike = [c for c in grid if (c.layers, c.learning_rate) == (self.layers, self.learning_rate)]
-        shorter = [cell for cell in alike if cell.epochs < self.epochs]
-        return max(shorter, key=lambda cell: cell.epochs, default=None)
+#: Assumptions that belong to a study as a whole: no single training can change them.
+WHOLE = ("emotion_order", "window_frames", "transfer_modality", "leave_out", "selection")
 
 
 @dataclass(frozen=True)
@@ -68,6 +60,12 @@ class Study:
         Names of the assumptions in which the study differs from ``paper/assumptions.yaml``.
     grid
         The cells, in the order of Table 1.
+    base
+        Name of the study whose data and trainings it shares; its own name unless its file ``extends`` another.
+    uncertainty, sensitivity
+        What notebooks 10 and 11 train, or None.
+    changes
+        What `changed` has changed.
     """
 
     name: str
@@ -79,14 +77,94 @@ class Study:
     settings: dict[str, Any]
     own_settings: tuple[str, ...]
     grid: tuple[Cell, ...]
+    base: str
+    uncertainty: Uncertainty | None = None
+    sensitivity: Sensitivity | None = None
+    changes: tuple[str, ...] = ()
+
+    def changed(self, changes: Mapping[str, Any]) -> Study:
+        """Give the study with other assumptions.
+
+        Raises
+        ------
+        lib.problems.InputProblem
+            For one that is unknown, of another type, or the whole study's (`WHOLE`).
+        """
+        whole = [name for name in changes if name in WHOLE]
+        if whole:
+            problem = f"{whole[0]} cannot be changed for a single training"
+            raise InputProblem(self.config, problem, "make a study of its own")
+        settings = self.settings | _check_settings(self.config, dict(changes), self.settings)
+        names = tuple(sorted({*self.changes, *(n for n in changes if settings[n] != self.settings[n])}))
+        return replace(self, settings=settings, changes=names)
+
+    def trained(self, cell: Cell, changes: Mapping[str, Any]) -> Cell:
+        """`cell` with `changes` beside its own, less those that the study has anyway: equal trainings are equal."""
+        changed = self.changed({**cell.changed, **changes})
+        return replace(cell, changes={name: changed.settings[name] for name in changed.changes})
+
+    def repeats(self, protocol: str) -> tuple[Cell, ...]:
+        """The networks of notebook 10 under every seed of `protocol`; none if the study has no such runs."""
+        if self.uncertainty is None:
+            return ()
+        seeds = self.uncertainty.seeds[: self.uncertainty.protocols.get(protocol, 0)]
+        change = [{"split_protocol": protocol, "seed": seed} for seed in seeds]
+        return tuple(self.trained(cell, c) for c in change for cell in self.uncertainty.cells)
+
+    @property
+    def controls(self) -> tuple[Cell, ...]:
+        """Trainings on frames in another order, under the protocol ``paper``."""
+        plan = self.uncertainty
+        if plan is None:
+            return ()
+        cells = [cell for cell in plan.cells if cell.layers == plan.control_layers]
+        return tuple(
+            self.trained(cell, {"split_protocol": "paper", "frame_order": order, "seed": seed})
+            for order, number in plan.controls.items()
+            for seed in plan.seeds[:number]
+            for cell in cells
+        )
+
+    @property
+    def sensitivity_cells(self) -> tuple[tuple[dict[str, Any], Cell], ...]:
+        """Each change of notebook 11 and its training."""
+        if self.sensitivity is None:
+            return ()
+        return tuple((change, self.trained(self.sensitivity.cell, change)) for change in self.sensitivity.changes)
+
+    @property
+    def trainings(self) -> tuple[Cell, ...]:
+        """All trainings of the study, each once."""
+        protocols = self.uncertainty.protocols if self.uncertainty else {}
+        repeats = [cell for protocol in protocols for cell in self.repeats(protocol)]
+        reference = [self.sensitivity.cell] if self.sensitivity else []
+        others = [cell for _, cell in self.sensitivity_cells]
+        return tuple(dict.fromkeys([*self.grid, *repeats, *self.controls, *reference, *others]))
+
+    def training(self, cell: Cell) -> Path:
+        """Folder of the run of `cell`."""
+        return self.runs(TRAINING) / cell.run
+
+    def _changed(self, *names: str) -> str:
+        """Folder's name for the changes among `names`; empty for none."""
+        return slug({name: self.settings[name] for name in self.changes if name in names})
 
     def data(self, corpus: str) -> Path:
-        """Folder of what is made of `corpus`: clips.csv, faces, sequences."""
-        return in_workspace(Path("data") / self.name / corpus)
+        """Folder of what is made of `corpus`, with clips.csv."""
+        return in_workspace(Path("data") / self.base / corpus)
+
+    def faces(self, corpus: str) -> Path:
+        """Folder of the masked faces, with faces.csv."""
+        return self.data(corpus) / self._changed(*FACES)
+
+    def sequences(self, corpus: str) -> Path:
+        """Folder of sequences.npy and sequences.csv."""
+        return self.data(corpus) / self._changed(*FACES, *CUTS[corpus])
 
     def runs(self, notebook: str) -> Path:
-        """Folder of the runs of `notebook`, e.g. ``04_training_run``."""
-        return in_workspace(Path("papermill_runs") / self.name / notebook)
+        """Folder of the runs of `notebook`, e.g. ``05_training_grid``; trainings lie in the base study's."""
+        owner = self.base if notebook == TRAINING else self.name
+        return in_workspace(Path("papermill_runs") / owner / notebook)
 
     def name_of(self, corpus: str) -> str:
         """`corpus` as figures and tables call it, e.g. ``synthetic CREMA-D``."""
@@ -135,10 +213,11 @@ def _where(error: jsonschema.ValidationError) -> str:
     return ".".join(str(part) for part in error.absolute_path) or "the top level"
 
 
-def _check_settings(path: Path, own: dict[str, Any]) -> dict[str, Any]:
-    """All settings, after checking that `own` ones are known and of the kind that the assumption has."""
+def _check_settings(path: Path, own: dict[str, Any], others: dict[str, Any] | None = None) -> dict[str, Any]:
+    """All settings, `own` before `others` or the stated ones, if `own` are known and of the assumption's kind."""
     stated = assumptions()
-    settings = {name: assumption.value for name, assumption in stated.items()}
+    settings = others or {name: assumption.value for name, assumption in stated.items()}
+    settings = dict(settings)
     for name, value in own.items():
         if name not in stated:
             raise InputProblem(path, f"assumptions.{name} is unknown", "use the names of paper/assumptions.yaml")
@@ -152,7 +231,14 @@ def _check_settings(path: Path, own: dict[str, Any]) -> dict[str, Any]:
             )
         if isinstance(value, int | float) and (value < 0 or (value == 0 and isinstance(stated[name].value, int))):
             raise InputProblem(path, f"assumptions.{name} is {value!r}", "give a number above zero")
+        # a change is part of a folder's name
+        if not all(re.fullmatch(r"[\w.-]*", v) for v in (value if kind is list else [value]) if isinstance(v, str)):
+            problem = f"assumptions.{name} is {value!r}"
+            raise InputProblem(path, problem, "use letters, digits, underscores, dots and hyphens")
         settings[name] = value
+    if settings["frame_order"] not in FRAME_ORDERS:
+        problem = f"assumptions.frame_order is {settings['frame_order']!r}"
+        raise InputProblem(path, problem, f"take one of {', '.join(FRAME_ORDERS)}")
     return settings
 
 
@@ -172,21 +258,20 @@ def load(study: str | os.PathLike, folders: dict[str, str | os.PathLike] | None 
         If the file is missing or not YAML, or holds an unknown key, a wrong type or a doubled cell.
     """
     path = config_file(study)
-    content = _read(path)
-    schema = _read(CONFIG / "schema.yaml")
-    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(content), key=_where)
-    if errors:
-        problem = f"at {_where(errors[0])}: {errors[0].message}"
-        raise InputProblem(path, problem, f"correct it by config/schema.yaml ({NUMBERS})")
+    content = _content(path)
+    base = content["study"]
+    if "extends" in content:
+        shared = _content(config_file(content["extends"]))
+        if "extends" in shared:
+            raise InputProblem(path, f"extends {content['extends']}, which extends another", "extend that one")
+        twice = sorted(set(content) & set(SHARED))
+        if twice:
+            raise InputProblem(path, f"{twice[0]} is that of the study which it extends", "delete it, or extend none")
+        base = shared["study"]
+        content = {**shared, **content}
     own = content.get("assumptions") or {}
     settings = _check_settings(path, own)
-    grid = tuple(Cell(**cell) for cell in content["grid"])
-    if not all(math.isfinite(cell.learning_rate) for cell in grid):
-        raise InputProblem(path, "a learning rate of the grid is not a finite number", f"correct it ({NUMBERS})")
-    runs = [cell.run for cell in grid]
-    doubled = sorted({run for run in runs if runs.count(run) > 1})
-    if doubled:
-        raise InputProblem(path, f"the grid holds {', '.join(doubled)} twice", "delete one of them")
+    grid = _cells(path, content["grid"], "the grid")
     corpora = {
         corpus: {**entry, "folder": in_workspace((folders or {}).get(corpus) or entry["folder"])}
         for corpus, entry in content["corpora"].items()
@@ -194,7 +279,7 @@ def load(study: str | os.PathLike, folders: dict[str, str | os.PathLike] | None 
     openface = content.get("openface_folder")
     if settings["face_backend"] == "openface" and not openface:
         raise InputProblem(path, "face_backend is openface without openface_folder", "add openface_folder")
-    return Study(
+    loaded = Study(
         name=content["study"],
         title=content["title"],
         config=path,
@@ -204,4 +289,52 @@ def load(study: str | os.PathLike, folders: dict[str, str | os.PathLike] | None 
         settings=settings,
         own_settings=tuple(own),
         grid=grid,
+        base=base,
+        uncertainty=_uncertainty(path, content.get("uncertainty")),
+        sensitivity=_sensitivity(path, content.get("sensitivity")),
     )
+    _ = loaded.trainings  # which checks every change
+    return loaded
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """What the file `path` holds, checked against the schema."""
+    content = _read(path)
+    errors = sorted(jsonschema.Draft202012Validator(_read(CONFIG / "schema.yaml")).iter_errors(content), key=_where)
+    if errors:
+        problem = f"at {_where(errors[0])}: {errors[0].message}"
+        raise InputProblem(path, problem, f"correct it by config/schema.yaml ({NUMBERS})")
+    return content
+
+
+def _cells(path: Path, entries: list[dict[str, Any]], where: str) -> tuple[Cell, ...]:
+    cells = tuple(Cell(**entry) for entry in entries)
+    if not all(math.isfinite(cell.learning_rate) for cell in cells):
+        raise InputProblem(path, f"a learning rate of {where} is not a finite number", f"correct it ({NUMBERS})")
+    runs = [cell.run for cell in cells]
+    doubled = sorted({run for run in runs if runs.count(run) > 1})
+    if doubled:
+        raise InputProblem(path, f"{where} holds {', '.join(doubled)} twice", "delete one of them")
+    return cells
+
+
+def _uncertainty(path: Path, content: dict[str, Any] | None) -> Uncertainty | None:
+    if content is None:
+        return None
+    cells = _cells(path, content["cells"], "uncertainty.cells")
+    controls = dict(content.get("controls") or {})
+    layers = controls.pop("layers", cells[0].layers)
+    if layers not in [cell.layers for cell in cells]:
+        raise InputProblem(path, f"uncertainty.controls names {layers} layers", "take those of a cell above it")
+    most = max([*content["protocols"].values(), *controls.values()])
+    if most > len(content["seeds"]):
+        problem = f"uncertainty wants {most} seeds and names {len(content['seeds'])}"
+        raise InputProblem(path, problem, "add seeds, or lower the number")
+    return Uncertainty(cells, tuple(content["seeds"]), dict(content["protocols"]), controls, layers)
+
+
+def _sensitivity(path: Path, content: dict[str, Any] | None) -> Sensitivity | None:
+    if content is None:
+        return None
+    (cell,) = _cells(path, [content["cell"]], "sensitivity.cell")
+    return Sensitivity(cell, tuple(content["changes"]), tuple(content["transfer_rules"]))

@@ -22,11 +22,11 @@ from tqdm import tqdm
 from lib import checkpoint, network
 from lib.backend import configure, environment, keras, tf
 from lib.checkpoint import State
-from lib.emotions import EMOTIONS
+from lib.emotions import EMOTIONS, PROBABILITIES
 from lib.paths import relative, write_text, written_atomically
 from lib.problems import InputProblem
 
-__all__ = ["configure", "evaluate", "load_model", "predict", "train"]
+__all__ = ["configure", "evaluate", "load_model", "predict", "predictions", "train"]
 
 #: Columns of a history, after ``epoch``.
 MEASURES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -139,6 +139,29 @@ def train(
 def predict(model: keras.Model, sequences: np.ndarray, indices: np.ndarray, batch: int = 32) -> np.ndarray:
     """Probabilities float32 ``(len(indices), 6)`` of ``sequences[indices]``, in the order of ``EMOTIONS``."""
     return _probabilities(_forward(model), sequences, np.asarray(indices), batch)
+
+
+def predictions(
+    model: keras.Model, sequences: np.ndarray, table: pd.DataFrame, indices: np.ndarray, batch: int = 32
+) -> pd.DataFrame:
+    """What `model` says of ``sequences[indices]``, in their order.
+
+    Parameters
+    ----------
+    table
+        The table of sequences.csv.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a sequence: ``sequence, clip, window, actor, sex, level, emotion`` of `table`, ``predicted``, and the
+        six probabilities ``p_angry`` to ``p_sad``, rounded to six decimals.
+    """
+    probabilities = predict(model, sequences, indices, batch)
+    chosen = table.loc[indices, ["sequence", "clip", "window", "actor", "sex", "level", "emotion"]]
+    chosen = chosen.reset_index(drop=True)
+    chosen["predicted"] = np.array(EMOTIONS)[probabilities.argmax(axis=1)]
+    return chosen.join(pd.DataFrame(probabilities, columns=PROBABILITIES).round(6))
 
 
 def evaluate(

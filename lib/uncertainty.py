@@ -13,10 +13,8 @@ import pandas as pd
 from scipy.stats import binned_statistic, bootstrap
 from statsmodels.stats.contingency_tables import mcnemar
 
-from lib.emotions import EMOTIONS
+from lib.emotions import EMOTIONS, PROBABILITIES
 from lib.evaluation import wilson
-
-PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
 
 #: Bins of the confidence, of equal width, as in Guo et al. 2017.
 BINS = 15

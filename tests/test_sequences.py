@@ -117,3 +117,19 @@ def test_a_missing_or_truncated_array_is_named(tmp_path):
     (tmp_path / "sequences.npy").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputProblem, match=r"sequences\.npy"):
         sequences.load(tmp_path)
+
+
+def test_frames_in_another_order_are_the_same_frames():
+    array = np.random.default_rng(0).integers(0, 255, (5, 75, 4, 4, 3), dtype=np.uint8)
+    shuffled, last = (sequences.in_order(array, order, seed=1) for order in ("shuffled", "last"))
+    assert sequences.in_order(array, "filmed", seed=1) is array
+    assert shuffled.shape == array.shape and len(shuffled) == 5 and shuffled.dtype == np.uint8
+    rows = np.array([3, 1])
+    assert not np.array_equal(shuffled[rows], array[rows])
+    assert np.array_equal(shuffled[rows][0], shuffled[3])  # the same order, however it is read
+    for row in range(5):
+        assert sorted(map(bytes, shuffled[row])) == sorted(map(bytes, array[row]))
+        assert all(np.array_equal(frame, array[row, -1]) for frame in last[row])
+    assert not np.array_equal(shuffled[0], sequences.in_order(array, "shuffled", seed=2)[0])
+    with pytest.raises(ValueError, match="filmed, shuffled, last"):
+        sequences.in_order(array, "backwards", seed=1)

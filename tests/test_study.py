@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from lib import study
+from lib.cells import flow
 from lib.paths import CONFIG
 from lib.problems import InputProblem
 
@@ -19,7 +20,7 @@ def load(content, folder):
     return study.load(path)
 
 
-@pytest.mark.parametrize("name", ["sample", "paper", "tiny"])
+@pytest.mark.parametrize("name", ["sample", "paper", "tiny", "sample-full", "paper-full"])
 def test_the_studies_of_the_project_are_valid(name):
     assert study.load(name).name == name
 
@@ -40,6 +41,72 @@ def test_a_longer_training_continues_the_longest_shorter_one():
 
 def test_run_names_are_plain_numbers():
     assert study.Cell(6, 1e-5, 75).run == "6-layer_lr-0.00001_epochs-75"
+    changed = study.Cell(6, 1e-5, 75, {"seed": 2, "filters": [8, 16], "l2": 1e-5})
+    assert changed.run == "6-layer_lr-0.00001_epochs-75_filters-8-16_l2-0.00001_seed-2"
+    assert yaml.safe_load(flow(changed.changed)) == {"filters": [8, 16], "l2": 1e-5, "seed": 2}
+
+
+def test_what_the_study_has_anyway_is_no_change():
+    """Runs of equal parameters are one run, wherever they are asked for."""
+    sample = study.load("sample")
+    cell = sample.grid[0]
+    assert sample.trained(cell, {"seed": 2021, "split_protocol": "paper", "filters": [8, 16, 32]}) == cell
+    assert sample.trained(cell, {"seed": 2022}) != cell
+    runs = [cell.run for cell in study.load("sample-full").trainings]
+    assert len(runs) == len(set(runs))
+
+
+def test_a_study_that_extends_another_shares_its_data_and_trainings():
+    sample, full = study.load("sample"), study.load("sample-full")
+    assert full.data("cremad") == sample.data("cremad") and full.grid == sample.grid and full.title == sample.title
+    assert full.training(full.grid[0]) == sample.training(sample.grid[0])
+    assert full.runs("05_training_grid") != sample.runs("05_training_grid")
+
+
+def test_a_change_makes_only_the_files_that_it_touches():
+    sample = study.load("sample")
+    assert sample.changed({"seed": 1, "filters": [4, 4, 4]}).sequences("cremad") == sample.data("cremad")
+    cut = sample.changed({"window_rule": "first"})
+    assert cut.faces("cremad") == sample.data("cremad") and cut.sequences("ravdess") == sample.data("ravdess")
+    assert cut.sequences("cremad") == sample.data("cremad") / "window_rule-first"
+    masked = sample.changed({"face_interpolation": "linear"})
+    assert (
+        masked.faces("ravdess") == masked.sequences("ravdess") == sample.data("ravdess") / "face_interpolation-linear"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"leave_out": ["bad"]}, "leave_out cannot be changed for a single training"),
+        ({"face_interpolation": "../../x"}, "use letters"),
+        ({"sede": 1}, "unknown"),
+        ({"filters": 3}, "type"),
+        ({"frame_order": "backwards"}, "filmed, shuffled, last"),
+    ],
+)
+def test_a_wrong_change_is_one_clear_sentence(changes, said):
+    with pytest.raises(InputProblem, match=said):
+        study.load("sample").changed(changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c.update(grid=[{"layers": 5, "learning_rate": 0.1, "epochs": 1}]), "grid is that of the study"),
+        (lambda c: c.update(extends="sample-full"), "extends another"),
+        (lambda c: c.update(extends="../sample"), "extends"),
+        (lambda c: c["uncertainty"]["protocols"].update(actor=9), "9 seeds and names 5"),
+        (lambda c: c["uncertainty"]["controls"].update(layers=6, sorted=1), "sorted"),
+        (lambda c: c["uncertainty"]["cells"].pop(1), "6 layers"),
+        (lambda c: c["sensitivity"]["changes"].append({"filtres": [1]}), "filtres"),
+    ],
+)
+def test_a_wrong_extension_is_one_clear_sentence(change, said, tmp_path):
+    content = yaml.safe_load((CONFIG / "sample-full.yaml").read_text())
+    change(content)
+    with pytest.raises(InputProblem, match=said):
+        load(content, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -75,5 +142,5 @@ def test_what_is_no_study_is_named(text, tmp_path):
 
 
 def test_an_unknown_name_lists_the_known(tmp_path):
-    with pytest.raises(InputProblem, match="paper, sample, tiny"):
+    with pytest.raises(InputProblem, match="paper, paper-full, sample, sample-full, tiny"):
         study.load("sampel")
