@@ -14,7 +14,7 @@ MODELS := data/models/face_detection_short_range.tflite data/models/face_landmar
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # a progress bar's line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup reproduce data doctor paper lab test test-slurm lint bench check-real notebooks clean
+.PHONY: help setup reproduce reproduce-full data doctor paper paper-full lab test test-slurm lint bench check-real notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,17 +38,20 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 	$(SNAKEMAKE) --config study=$(STUDY)
 	@$(BIN)/python -m lib summarise --study $(STUDY)
 
+reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and sensitivities (about an hour on two cores)
+	$(SNAKEMAKE) --config study=sample-full
+
 data: .venv/installed  ## fetch CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder]
 	$(BIN)/python -m lib.obtain all $(if $(TO),--to "$(TO)")
 
 doctor: .venv/installed  ## say what is there, what is missing or wrong, and the next command (CHECKSUMS=1: verify files)
 	@$(BIN)/python -m lib.doctor --cremad "$(CREMAD)" --ravdess "$(RAVDESS)" $(if $(CHECKSUMS),--checksums)
 
-paper: setup  ## run the paper's study on the real corpora: make paper CREMAD=folder RAVDESS=folder
+paper paper-full: setup  ## the paper's study on the real corpora: make paper CREMAD=folder RAVDESS=folder (-full: with all)
 	@test -d "$(CREMAD)" -a -d "$(RAVDESS)" || \
 	  { echo "Fetch the corpora (make data) or name them: make paper CREMAD=/data/CREMA-D RAVDESS=/data/RAVDESS"; exit 1; }
-	$(SNAKEMAKE) --config study=paper cremad="$(abspath $(CREMAD))" ravdess="$(abspath $(RAVDESS))"
-	@$(BIN)/python -m lib summarise --study paper
+	$(SNAKEMAKE) --config study=$@ cremad="$(abspath $(CREMAD))" ravdess="$(abspath $(RAVDESS))"
+	@$(BIN)/python -m lib summarise --study $@
 
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks

@@ -1,6 +1,6 @@
 """Execute the committed notebooks in place, and keep what the sample's trainings measured: `make notebooks`.
 
-The record in tests/sample_runs/ lets nbval check every number of notebooks 05 to 07 on any machine: another processor
+The record in tests/sample_runs/ lets nbval check every number of notebooks 05 to 12 on any machine: another processor
 trains to other last digits, but the same predictions must give the same tables.
 """
 
@@ -15,17 +15,17 @@ from lib.runner import kernel_files
 from lib.study import load
 
 RECORD = ROOT / "tests" / "sample_runs"
-KEPT = ("metrics.json", "history.csv", "predictions.csv", "transfer_predictions.csv")
+KEPT = ("metrics.json", "history.csv", "predictions.csv", "transfer_predictions*.csv")
 
 
 def record_runs() -> None:
-    """Copy the small files of every cell's run."""
+    """Copy the small files of every training."""
     study = load("sample")
     shutil.rmtree(RECORD, ignore_errors=True)
-    for cell in study.grid:
+    for cell in study.trainings:
         (RECORD / cell.run).mkdir(parents=True)
-        for name in KEPT:
-            shutil.copy(study.runs("04_training_run") / cell.run / name, RECORD / cell.run / name)
+        for kept in (file for pattern in KEPT for file in study.training(cell).glob(pattern)):
+            shutil.copy(kept, RECORD / cell.run / kept.name)
 
 
 def execute(path) -> None:
