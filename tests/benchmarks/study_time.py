@@ -3,8 +3,8 @@
 Masking and training are measured as the workflow runs them: a process for every core, one thread each, side by
 side. Times are CPU seconds, so that another program's load counts little. From their rates follows the time of
 Table 1's twelve cells, of `config/paper.yaml` and of `config/paper-full.yaml`: 7,442 + 1,056 clips with CREMA-D's real
-frame counts, 5,000 training and 1,000 validation sequences an epoch, three cells that continue others. Clips are CREMA-D's own where
-REAL_DATA names a folder that has them, else rendered ones, whose decoding is cheaper.
+frame counts, 5,000 training and 1,000 validation sequences an epoch, three cells that continue others. Clips are
+CREMA-D's own where REAL_DATA names a folder that has them, else rendered ones, whose decoding is cheaper.
 """
 
 from __future__ import annotations
