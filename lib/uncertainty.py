@@ -2,15 +2,20 @@
 
 All read tables of predictions as notebook 04 writes them: a row a sequence with ``sequence, clip, window, actor,
 sex, level, emotion, predicted`` and the probabilities ``p_angry`` to ``p_sad``. Callers choose the part.
+
+A table may hold the predictions of several seeds, one below the other, told apart by a column ``seed``. Every seed
+then weighs the same, so that an accuracy is the mean over the seeds; its interval is over actors all the same, and
+says nothing of what further seeds would give.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binned_statistic, bootstrap
+from scipy.stats import DegenerateDataWarning, binned_statistic, bootstrap
 from statsmodels.stats.contingency_tables import mcnemar
 
 from lib.emotions import EMOTIONS, PROBABILITIES
@@ -41,19 +46,21 @@ def over_actors(
     Returns
     -------
     (low, high)
-        NaN where there are fewer than two actors.
+        NaN where there are fewer than two actors, or a draw leaves the figure undefined.
     """
     if len(sums) < 2:
         return np.nan, np.nan
-    result = bootstrap(
-        tuple(sums[column].to_numpy() for column in sums),
-        lambda *columns, axis=-1: statistic(*(column.sum(axis=axis) for column in columns)),
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        method="percentile",
-        rng=np.random.default_rng([seed]),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # NaN says it
+        result = bootstrap(
+            tuple(sums[column].to_numpy() for column in sums),
+            lambda *columns, axis=-1: statistic(*(column.sum(axis=axis) for column in columns)),
+            paired=True,
+            vectorized=True,
+            n_resamples=resamples,
+            method="percentile",
+            rng=np.random.default_rng([seed]),
+        )
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
@@ -69,19 +76,52 @@ def _mean_recall(*columns: np.ndarray) -> np.ndarray:
         return np.nanmean(right / whole, axis=0)
 
 
+def _sums(predictions: pd.DataFrame, columns: dict[str, pd.Series]) -> pd.DataFrame:
+    """Sums of `columns` by actor, each seed weighing the same where there are several."""
+    table = pd.DataFrame(columns).astype(float)
+    if "seed" in predictions:
+        seed = predictions["seed"]
+        table = table.div(seed.map(seed.value_counts()), axis=0)
+    return table.groupby(predictions["actor"]).sum()
+
+
+def _accuracy_sums(predictions: pd.DataFrame) -> pd.DataFrame:
+    right = predictions["predicted"] == predictions["emotion"]
+    return _sums(predictions, {"right": right, "all": right | True})
+
+
 def interval(
     predictions: pd.DataFrame, measure: str = "accuracy", resamples: int = 2000, seed: int = 2021
 ) -> tuple[float, float]:
     """95 % interval of the accuracy or the UAR (`lib.evaluation`) when actors are drawn anew, see `over_actors`."""
     if measure not in MEASURES:
         raise ValueError(f"unknown measure {measure!r}; known are {', '.join(MEASURES)}")
-    right = (predictions["predicted"] == predictions["emotion"]).astype(float)
     if measure == "accuracy":
-        sums = pd.DataFrame({"right": right, "all": 1.0}).groupby(predictions["actor"]).sum()
-        return over_actors(sums, ratio, resamples, seed)
-    shown = pd.DataFrame({emotion: predictions["emotion"] == emotion for emotion in EMOTIONS}).astype(float)
-    columns = pd.concat([shown.mul(right, axis=0).add_prefix("right_"), shown], axis=1)
-    return over_actors(columns.groupby(predictions["actor"]).sum(), _mean_recall, resamples, seed)
+        return over_actors(_accuracy_sums(predictions), ratio, resamples, seed)
+    shown = {emotion: predictions["emotion"] == emotion for emotion in EMOTIONS}
+    right = {f"right_{emotion}": rows & (predictions["predicted"] == emotion) for emotion, rows in shown.items()}
+    return over_actors(_sums(predictions, right | shown), _mean_recall, resamples, seed)
+
+
+def difference(first: pd.DataFrame, second: pd.DataFrame, resamples: int = 2000, seed: int = 2021) -> dict[str, float]:
+    """Accuracy on one set of sequences less that on another, e.g. under two split protocols.
+
+    The sequences need not be the same (for those that are, `compare` is sharper), but the actors are drawn once for
+    both sets.
+
+    Returns
+    -------
+    dict
+        ``points`` (percentage points) with its 95 % interval ``low, high``, NaN where a draw leaves a set empty.
+    """
+    sums = pd.concat([_accuracy_sums(first), _accuracy_sums(second)], axis=1, keys=["first", "second"]).fillna(0)
+
+    def points(right: np.ndarray, all_: np.ndarray, other_right: np.ndarray, other_all: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return 100 * (right / all_ - other_right / other_all)
+
+    low, high = over_actors(sums, points, resamples, seed)
+    return {"points": float(points(*sums.sum())), "low": low, "high": high}
 
 
 def exact_mcnemar(only_first: int, only_second: int) -> float:
@@ -97,24 +137,24 @@ def compare(first: pd.DataFrame, second: pd.DataFrame, resamples: int = 2000, se
     dict
         ``points`` (accuracy of the first less that of the second, in percentage points) with its 95 % interval
         ``low, high`` over actors (`over_actors`); ``only_first, only_second`` (sequences that one alone gets
-        right); ``p`` of the exact McNemar test, which takes sequences as independent, so it is on the bold side.
+        right); ``p`` of the exact McNemar test, which takes sequences as independent, so it is on the bold side,
+        the more so with several seeds, where a sequence counts once for each that tests it.
 
     Raises
     ------
     ValueError
         If the sequences or what they show are not the same.
     """
-    keys = ["sequence", "clip", "window", "actor", "emotion"]
+    keys = ["sequence", "clip", "window", "actor", "emotion", *(["seed"] if "seed" in first else [])]
     both = first[[*keys, "predicted"]].merge(second[[*keys, "predicted"]], on=keys, validate="one_to_one")
     if not len(first) == len(second) == len(both):
         raise ValueError(f"the predictions share {len(both)} sequences of {len(first)} and {len(second)}")
     right, other = (both[column] == both["emotion"] for column in ("predicted_x", "predicted_y"))
-    gain = 100 * (right.astype(float) - other.astype(float))
-    sums = pd.DataFrame({"gain": gain, "all": 1.0}).groupby(both["actor"]).sum()
+    sums = _sums(both, {"gain": 100 * (right.astype(float) - other.astype(float)), "all": right | True})
     low, high = over_actors(sums, ratio, resamples, seed)
     only = int((right & ~other).sum()), int((other & ~right).sum())
     return {
-        "points": float(gain.mean()),
+        "points": float(ratio(*sums.sum())),
         "low": low,
         "high": high,
         "only_first": only[0],

@@ -142,3 +142,46 @@ def test_accuracy_by_group_with_its_interval(network):
 def test_nobody_is_lost_for_want_of_a_group(network):
     table = uncertainty.by_group(network.assign(sex=network["sex"].where(network["actor"] > 3)), "sex")
     assert table["sex"].isna().tolist() == [False, False, True] and table["sequences"].sum() == 600
+
+
+def test_every_seed_weighs_the_same():
+    right, wrong = (
+        predictions(["sad"] * 8, ["sad"] * 8, np.arange(8) % 4),
+        predictions(["sad"] * 2, ["fear"] * 2, [0, 1]),
+    )
+    both = pd.concat([right.assign(seed=1), wrong.assign(seed=2)])
+    low, high = uncertainty.interval(both)
+    # actors 2 and 3 were only right; with 0 and 1 a wrong answer of two weighs as much as four right ones of eight
+    assert high == 1 and low < 0.5
+    found = uncertainty.compare(both, both.assign(predicted="sad"))
+    assert found["points"] == pytest.approx(-50) and found["only_second"] == 2
+
+
+def test_the_same_answers_under_more_seeds_are_no_surer(network):
+    again = pd.concat([network.assign(seed=seed) for seed in range(5)])
+    for measure in uncertainty.MEASURES:
+        assert uncertainty.interval(again, measure) == pytest.approx(uncertainty.interval(network, measure))
+    other = network.assign(predicted=network["predicted"].where(network.index % 7 > 0, "sad"))
+    once = uncertainty.compare(network, other)
+    often = uncertainty.compare(again, pd.concat([other.assign(seed=seed) for seed in range(5)]))
+    assert [often[key] for key in ("points", "low", "high")] == pytest.approx(
+        [once[k] for k in ("points", "low", "high")]
+    )
+    assert often["only_first"] == 5 * once["only_first"]
+    with pytest.raises(ValueError, match="share 600 sequences of 3000 and 600"):
+        uncertainty.compare(again, network.assign(seed=0))
+
+
+def test_two_sets_of_sequences_are_told_apart(network):
+    """600 sequences of which those of every third actor are read badly, and 200 others that are read well."""
+    better = network[network["actor"] % 3 > 0]
+    found = uncertainty.difference(better, network)
+    expected = [evaluation.accuracy(t["emotion"], t["predicted"]) for t in (better, network)]
+    assert found["points"] == pytest.approx(100 * (expected[0] - expected[1]))
+    assert 0 < found["low"] < found["points"] < found["high"]
+    assert uncertainty.difference(network, network) == {"points": 0, "low": 0, "high": 0}
+
+
+def test_a_difference_without_enough_actors_has_no_interval(network):
+    found = uncertainty.difference(network[network["actor"] == 1], network[network["actor"] < 3])
+    assert np.isfinite(found["points"]) and np.isnan([found["low"], found["high"]]).all()
