@@ -57,7 +57,7 @@ lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 test: setup lint  ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slurm: setup  ## install a one-node Slurm (Debian, root) and run the tiny study on it: the numbers of a local run
 	$(BIN)/python tests/slurm/run_tiny_study.py
