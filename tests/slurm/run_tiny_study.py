@@ -19,6 +19,7 @@ from lib.paths import ROOT
 from lib.study import load
 
 SECONDS = 2400
+TRAININGS = len(load("tiny").trainings)
 COMPARED = ("metrics.json", "predictions.csv", "transfer_predictions.csv", "history.csv")
 
 
@@ -90,7 +91,7 @@ def disturbed(workspace: Path, cpus: int) -> None:
         code = process.wait(180)
         wait_for("an empty queue", lambda: not queue(), 60)
     done = len(list(runs.glob("*/metrics.json")))
-    say(f"interrupted in the trainings: exit code {code}, queue empty, {done} of {len(load("tiny").trainings)} trainings done")
+    say(f"interrupted in the trainings: exit code {code}, queue empty, {done} of {TRAININGS} trainings done")
 
     with study(workspace, "slurm", *options) as process:
         wait_for("a running training", lambda: process.poll() is not None or training(), SECONDS)
