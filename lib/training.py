@@ -12,6 +12,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,7 @@ def _step(model: keras.Model):
     return step
 
 
+@lru_cache(maxsize=1)  # a training asks for the same graph before every part that it tests
 def _forward(model: keras.Model):
     """`model` without dropout, as a graph for batches of any size."""
 
