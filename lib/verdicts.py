@@ -1,0 +1,252 @@
+"""The paper's claims against trainings, by the rules and margins of ``paper/verdicts.yaml``, decided before any number.
+
+A claim is *reproduced*, *not reproduced* or *cannot be tested*. A percentage is judged by its distance from the
+paper's; that one thing exceeds others, by its lead over the next of them, whose 95 % interval must lie above 0.
+
+A percentage is the mean over the seeds of a protocol, or that of one training; `lib.shares` says what its interval is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from lib import paper, results
+from lib.cells import Cell, spelled
+from lib.emotions import EMOTIONS
+from lib.problems import InputProblem
+from lib.rulebook import Entry, Rulebook, read
+from lib.shares import Found, accuracies, confusions, find, lead, recalls, smallest_step
+from lib.study import Study
+
+VERDICTS = ("reproduced", "not reproduced", "cannot be tested")
+COLUMNS = ["id", "claims", "rule", "statement", "paper", "ours", "low", "high", "difference", "margin"]
+COLUMNS += ["verdict", "close", "reason"]
+
+
+class Lacking(Exception):
+    """What a study would need for a claim to be tested."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What becomes of a claim; `off` is the distance that counts against a margin, NaN for a lead."""
+
+    found: Found
+    reproduced: bool
+    reason: str
+    off: float = np.nan
+
+
+# Which trainings
+
+
+def _done(study: Study, cells: Sequence[Cell]) -> Sequence[Cell]:
+    missing = [cell.run for cell in cells if not (study.training(cell) / "metrics.json").exists()]
+    if missing:
+        raise Lacking(f"{len(missing)} of {len(cells)} trainings are not done, such as {missing[0]}")
+    return cells
+
+
+def _in_grid(study: Study, layers: int, learning_rate: float, epochs: int) -> Cell:
+    """The cell of the grid in the place of that row of Table 1: the sample's 20 and 30 epochs for 50 and 75."""
+    rows = paper.table("table1").query("layers == @layers and learning_rate == @learning_rate")
+    alike = [cell for cell in study.grid if (cell.layers, cell.learning_rate) == (layers, learning_rate)]
+    if len(alike) != len(rows):
+        stated = f"{len(rows)} trainings of {layers} layers at {spelled(learning_rate)}"
+        raise Lacking(f"Table 1 has {stated}, the study's grid {len(alike)}")
+    return sorted(alike, key=lambda cell: cell.epochs)[sorted(rows["epochs"]).index(epochs)]
+
+
+def _repeats(study: Study, layers: int, entry: Entry) -> Sequence[Cell]:
+    """The network's training under every seed of the entry's protocol."""
+    planned = study.uncertainty.cells if study.uncertainty else ()
+    plan = next((cell for cell in planned if cell.layers == layers), None)
+    if plan is None:
+        raise Lacking(f"the study repeats no training of {layers} layers with other seeds")
+    same = (plan.layers, plan.learning_rate, plan.epochs)
+    cells = [c for c in study.repeats(entry.protocol) if (c.layers, c.learning_rate, c.epochs) == same]
+    if len(cells) < entry.seeds:
+        raise Lacking(f"it takes {entry.seeds} seeds under protocol {entry.protocol}, the study has {len(cells)}")
+    return _done(study, cells)
+
+
+def _trainings(study: Study, entry: Entry) -> list[tuple[Cell, ...]]:
+    """For each seed the trainings of the entry's networks, in their order."""
+    if entry.row is not None:
+        if study.settings["split_protocol"] != entry.protocol:
+            raise Lacking(f"the study's grid is not under protocol {entry.protocol}")
+        return [tuple(_done(study, [_in_grid(study, layers, **entry.row) for layers in entry.networks]))]
+    networks = entry.networks
+    if networks == ["best"]:
+        every = {layers: _repeats(study, layers, entry) for layers in (5, 6, 7)}
+        tested = {layers: results.measures(study, cells)["test_accuracy"].mean() for layers, cells in every.items()}
+        networks = [max(tested, key=tested.get)]
+    return list(zip(*(_repeats(study, layers, entry) for layers in networks), strict=True))
+
+
+# Which predictions
+
+
+def _predictions(study: Study, cell: Cell, part: str) -> pd.DataFrame:
+    return results.predictions(study, cell, part).sort_values("sequence", ignore_index=True)
+
+
+def _compared(study: Study, cells: Sequence[Cell], part: str) -> list[pd.DataFrame]:
+    """Predictions of several trainings on the same sequences."""
+    tables = [_predictions(study, cell, part) for cell in cells]
+    keys = ["sequence", "actor", "emotion"]
+    for cell, table in zip(cells, tables, strict=True):
+        if not table[keys].equals(tables[0][keys]):
+            problem = f"was not tested on the sequences of {cells[0].run}"
+            raise InputProblem(study.training(cell), problem, "delete both runs and run the study again")
+    return tables
+
+
+# Verdicts
+
+
+def _by_margin(entry: Entry, found: Found, cell: Cell, off: float, side: str) -> Judged:
+    within = off <= entry.margin
+    network = replace(cell, changes=()).label
+    distance = f"{abs(_points(entry, found)):.2f} points {'below' if found.ours < entry.paper else 'above'}"
+    said = f"{'at most' if within else 'more than'} {entry.margin:g} {side}"
+    words = f"{network}: {found.words('%', entry.protocol)}, {distance} the paper's {entry.paper:g} %: {said}"
+    return Judged(found, within, words, off)
+
+
+def _by_lead(entry: Entry, found: Found, words: str) -> Judged:
+    if np.isnan(found.low):
+        raise Lacking("there are too few actors for the interval of a lead")
+    place = "lies above 0" if found.low > 0 else "lies below 0" if found.high < 0 else "holds 0"
+    return Judged(found, found.low > 0, f"{words}; lead {found.words('points', entry.protocol)}: its interval {place}")
+
+
+def _points(entry: Entry, found: Found) -> float:
+    """Ours less the paper's, without the noise of binary fractions."""
+    return round(found.ours - entry.paper, 9)
+
+
+def _figure(study: Study, entry: Entry) -> tuple[Found, Cell]:
+    """The entry's accuracy or recall, and the network."""
+    cells = [cell for (cell,) in _trainings(study, entry)]
+    tables = [_predictions(study, cell, entry.part) for cell in cells]
+    counts = [recalls(t, entry.emotions) if entry.measure == "recall" else accuracies([t]) for t in tables]
+    found = find(counts, lambda shares: shares[0])
+    if np.isnan(found.ours):
+        raise Lacking("no sequence shows the emotion")
+    return found, cells[0]
+
+
+def value(study: Study, entry: Entry) -> Judged:
+    """Ours is at most the margin from the paper's."""
+    found, cell = _figure(study, entry)
+    return _by_margin(entry, found, cell, abs(_points(entry, found)), "away")
+
+
+def below(study: Study, entry: Entry) -> Judged:
+    """Ours is at most the margin below the paper's: the accuracy holds."""
+    found, cell = _figure(study, entry)
+    return _by_margin(entry, found, cell, max(0.0, -_points(entry, found)), "below")
+
+
+def order(study: Study, entry: Entry) -> Judged:
+    """Each network is better than the next on the same sequences; the smallest lead counts."""
+    seeds = [accuracies(_compared(study, cells, entry.part)) for cells in _trainings(study, entry)]
+    found = find(seeds, smallest_step)
+    named = zip(entry.networks, found.shares, strict=True)
+    words = ", ".join(f"{layers}-layer {share:.2f} %" for layers, share in named)
+    return _by_lead(entry, found, words)
+
+
+def _by_recall(study: Study, entry: Entry, sign: int) -> Judged:
+    tables = [_predictions(study, cell, entry.part) for (cell,) in _trainings(study, entry)]
+    named = [EMOTIONS.index(emotion) for emotion in entry.emotions]
+    found = find([recalls(table, EMOTIONS) for table in tables], lead(named, sign))
+    ordered = found.shares.sort_values(ascending=sign < 0)
+    words = "recalls " + ", ".join(f"{emotion} {share:.1f}" for emotion, share in ordered.items())
+    return _by_lead(entry, found, words)
+
+
+def hardest(study: Study, entry: Entry) -> Judged:
+    """The recalls of the entry's emotions are the lowest."""
+    return _by_recall(study, entry, -1)
+
+
+def easiest(study: Study, entry: Entry) -> Judged:
+    """The recalls of the entry's emotions are the highest."""
+    return _by_recall(study, entry, 1)
+
+
+def confusion(study: Study, entry: Entry) -> Judged:
+    """The entry's [true, taken for] is the most frequent confusion, of all or of the true emotion."""
+    true = EMOTIONS if entry.among == "all" else entry.emotions[:1]
+    tables = [_predictions(study, cell, entry.part) for (cell,) in _trainings(study, entry)]
+    counts = [confusions(table, true) for table in tables]
+    named = " for ".join(entry.emotions)
+    found = find(counts, lead([list(counts[0][0]).index(named)]))
+    first = found.shares.idxmax()
+    words = f"most often {first}, {found.shares[first]:.2f} %"
+    words += f", {named} {found.shares[named]:.2f} %" if first != named else ""
+    return _by_lead(entry, found, words)
+
+
+def best_cell(study: Study, entry: Entry) -> Judged:
+    """The entry's row is the best of all rows of Table 1, on the same sequences."""
+    ((cell,),) = _trainings(study, entry)
+    rows = paper.table("table1")[["layers", "learning_rate", "epochs"]].itertuples(index=False)
+    cells = [cell, *(other for other in (_in_grid(study, *row) for row in rows) if other != cell)]
+    found = find([accuracies(_compared(study, _done(study, cells), entry.part))], lead([0]))
+    best = found.shares.idxmax()
+    words = f"the best is {cells[best].label} with {found.shares[best]:.2f} %"
+    words += f", {cell.label} has {found.shares[0]:.2f} %" if best else ""
+    return _by_lead(entry, found, words)
+
+
+def untestable(study: Study, entry: Entry) -> Judged:
+    """No training can settle it."""
+    raise Lacking(entry.why)
+
+
+RULES = {rule.__name__: rule for rule in (value, below, order, hardest, easiest, confusion, best_cell, untestable)}
+
+
+def judge(study: Study, rulebook: Rulebook | None = None) -> pd.DataFrame:
+    """Judge every claim of ``paper/verdicts.yaml`` by the study's trainings.
+
+    Parameters
+    ----------
+    rulebook
+        Another one than that of `read`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `COLUMNS`, a row a claim in the order of the file. ``paper, ours, low, high`` are percent, or the lead in
+        points; ``difference`` (ours less the paper's) and ``margin`` are points; ``verdict`` is one of `VERDICTS`;
+        ``close`` says that it is reproduced within the smaller margin; a number that there is not is NaN.
+
+    Raises
+    ------
+    lib.problems.InputProblem
+        If a finished training is damaged. One that is not done only leaves its claims untested.
+    """
+    rulebook = rulebook or read()
+    rows = []
+    for entry in rulebook.entries:
+        row = {"id": entry.id, "claims": ", ".join(entry.claims), "rule": entry.rule, "statement": entry.statement}
+        row |= {"paper": entry.paper, "margin": entry.margin, "verdict": "cannot be tested", "close": False}
+        try:
+            judged = RULES[entry.rule](study, entry)
+        except Lacking as lacking:
+            row["reason"] = str(lacking)
+        else:
+            found = judged.found
+            row |= {"ours": found.ours, "low": found.low, "high": found.high, "difference": _points(entry, found)}
+            row |= {"verdict": VERDICTS[0 if judged.reproduced else 1], "reason": judged.reason}
+            row["close"] = judged.reproduced and judged.off <= rulebook.close
+        rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS)
