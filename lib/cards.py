@@ -49,8 +49,8 @@ def rendered(study: Study) -> dict[str, str]:
         "synthetic": study.render is not None,
         "settings": study.settings,
         "citation": CITATION,
-        "model": model_facts(study),
         "corpora": {corpus: corpus_facts(study, corpus) for corpus in CORPORA},
+        "model": model_facts(study),
     }
     return {card: words.get_template(f"{card}.md.j2").render(facts) for card in CARDS}
 

@@ -1,0 +1,292 @@
+"""Model card and data sheet, filled from recorded trainings of the sample and tables of its clips."""
+
+import dataclasses
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib import cards, results, sequences, splits
+from lib.cremad import LEVELS, clip_table
+from lib.emotions import EMOTIONS
+from lib.metrics import write_metrics
+from lib.paths import ROOT, write_table
+from lib.problems import InputProblem, write_problems
+from lib.study import CORPORA, load
+from lib.synthetic import plan
+from lib.synthetic.actors import cast
+
+RECORD = ROOT / "tests" / "sample_runs"
+
+
+def clips_of(study, corpus):
+    """The sample's table of clips, without rendering one; and the clips' frames."""
+    wanted = study.render[corpus]
+    planned = [c for c in plan(corpus, **wanted, seed=study.render["seed"]) if c.emotion in EMOTIONS]
+    rows = []
+    for clip in planned:
+        actor = cast(clip.actor)
+        row = {"clip": clip.name, "path": f"/somewhere/else/{clip.name}.flv", "corpus": corpus, "actor": clip.actor}
+        row |= {"emotion": clip.emotion, "sentence": clip.sentence, "level": clip.level, "sex": actor.sex.lower()}
+        rows.append(row | ({"age": actor.age, "race": actor.race} if corpus == "cremad" else {}))
+    frames = pd.DataFrame({"clip": [c.name for c in planned], "frames": [c.frames for c in planned]})
+    return clip_table(rows).assign(finding=""), frames
+
+
+def fill(study):
+    """Write what the cards read: the tables of both corpora, a recorded training, three notebooks' metrics."""
+    for corpus in CORPORA:
+        clips, frames = clips_of(study, corpus)
+        faces = frames.assign(frames_with_face=frames["frames"], problem="")
+        rule = "windows" if corpus == "cremad" else "first"
+        write_table(clips, study.data(corpus) / "clips.csv")
+        write_table(faces, study.faces(corpus) / "faces.csv")
+        write_table(sequences.plan(clips, faces, rule, 75, 35), study.sequences(corpus) / "sequences.csv")
+        write_problems([], study.data(corpus) / "problems_clips.csv")
+    cell = next(cell for cell in study.grid if (cell.layers, cell.learning_rate) == (6, 0.001))
+    shutil.copytree(RECORD / cell.run, study.training(cell))
+    cut = sequences.read_table(study.sequences("cremad") / "sequences.csv")
+    part = splits.split(cut, "paper", study.settings["split_sizes"], study.settings["seed"])
+    actors = {name: sorted(set(cut.loc[part == name, "actor"].tolist())) for name in splits.PARTS}
+    change(study.training(cell), actors=actors)
+    write_metrics(study.runs("05_training_grid") / "default", best_run=cell.run, best_by_validation=cell.run)
+    write_metrics(study.runs("06_confusion_matrices") / "default", hardest={"recall": "sad", "precision": "fear"})
+    write_metrics(study.runs("07_ravdess_transfer") / "default", by_layers={"6": 57.14})
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A filled workspace, and the cards of the sample in it."""
+    folder = tmp_path_factory.mktemp("filled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STUDY_WORKSPACE", str(folder))
+        study = load("sample")
+        fill(study)
+        return folder, study, cards.rendered(study)
+
+
+@pytest.fixture
+def texts(filled):
+    return filled[2]
+
+
+@pytest.fixture
+def study(filled, tmp_path, monkeypatch):
+    """The sample in a filled workspace of its own."""
+    monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
+    shutil.copytree(filled[0], tmp_path, dirs_exist_ok=True)
+    return filled[1]
+
+
+@pytest.fixture
+def training(study):
+    return study.training(next(cell for cell in study.grid if (cell.layers, cell.learning_rate) == (6, 0.001)))
+
+
+def change(folder, **metrics):
+    """Set values of a run's metrics.json; None takes one out."""
+    path = folder / "metrics.json"
+    content = json.loads(path.read_text()) | metrics
+    path.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
+
+
+def edit(path, **columns):
+    """Set columns of a table."""
+    write_table(sequences.read_table(path).assign(**columns), path)
+
+
+def rows(text, *cells):
+    """Rows of the text's tables that start with `cells`."""
+    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    return [row for row in found if row[: len(cells)] == list(cells)]
+
+
+def test_the_cards_are_written_where_the_study_is(study, texts, tmp_path):
+    written = cards.write(study)
+    assert written == [tmp_path / "cards" / "sample" / name for name in ("model_card.md", "data_sheet.md")]
+    assert [path.read_text(encoding="utf-8") for path in written] == list(texts.values())
+
+
+def test_no_mark_of_a_template_is_left(texts):
+    for text in texts.values():
+        assert not re.search(r"\{[{%#]|[}%#]\}|Undefined|None|nan\b|NaN|<NA>", text)
+        assert not re.search(r"/somewhere|\n{4}", text)
+        for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+            assert len({line.count("|") for line in table.splitlines()}) == 1, table
+
+
+def test_a_sample_says_so_in_its_title_and_its_first_line(texts):
+    for text in texts.values():
+        title, first = [line for line in text.splitlines() if line][:2]
+        assert title.startswith("# ") and "synthetic sample" in title
+        assert first.startswith("**This is a synthetic sample.**")
+
+
+def test_every_actor_of_every_part_is_named(study, training, texts):
+    card = texts["model_card"]
+    actors = json.loads((training / "metrics.json").read_text())["actors"]
+    assert len(actors["train"]) > 20
+    for part, word in (("train", "training"), ("validation", "validation"), ("test", "test")):
+        (named,) = re.findall(rf"Actors in the {word} part:\*\* ([\d, ]+)\.", card)
+        assert [int(actor) for actor in named.split(",")] == actors[part]
+    people = [cast(actor) for actor in actors["train"]]
+    women = sum(person.sex == "Female" for person in people)
+    assert rows(card, "train")[0][1:5] == [str(len(people)), str(women), str(len(people) - women), "0"]
+    known = len(set(actors["test"]) & set(actors["train"]))
+    assert f"{known} of the {len(actors['test'])} actors in the test part were also trained on" in card
+
+
+def test_the_numbers_are_those_of_the_run(training, texts):
+    card = texts["model_card"]
+    metrics = json.loads((training / "metrics.json").read_text())
+    for part in ("validation", "test", "transfer"):
+        (row,) = [row for row in rows(card, part) if row[3].endswith("%")]
+        assert row[3] == f"{100 * metrics[f'{part}_accuracy']:.1f} %"
+        low, high = (float(limit) for limit in row[4].split(" to "))
+        assert low < 100 * metrics[f"{part}_accuracy"] < high
+    test = pd.read_csv(training / "predictions.csv").query("part == 'test'")
+    for emotion, group in test.groupby("emotion"):
+        assert rows(card, emotion)[0][1:3] == [str(len(group)), f"{100 * (group['predicted'] == emotion).mean():.1f} %"]
+    for sex, group in test.groupby("sex"):
+        accuracy = (group["predicted"] == group["emotion"]).mean()
+        assert [str(len(group)), f"{100 * accuracy:.1f} %"] == rows(card, sex)[0][1:3]
+    levels = [row[0][:2] for row in rows(card) if row[0][:2] in LEVELS]
+    assert levels == [level for level in LEVELS if level in levels]
+
+
+def test_the_assumptions_that_differ_are_listed(study, texts):
+    card = texts["model_card"]
+    for name in study.own_settings:
+        assert rows(card, f"`{name}`"), name
+    assert rows(card, "`face_backend`")[0][1:3] == ["mesh", "openface"]
+
+
+def test_clips_in_are_clips_used_and_clips_named(study, texts):
+    sheet = texts["data_sheet"]
+    count = {row[0]: [int(cell.replace(",", "")) for cell in row[1:]] for row in rows(sheet) if row[0][:5] == "clips"}
+    listed, dropped, used = (np.array(count[f"clips {word}"]) for word in ("listed", "dropped later", "used"))
+    assert (listed == used + dropped).all() and dropped[0] > 0
+    clips, frames = clips_of(study, "cremad")
+    assert listed[0] == len(clips)
+    for short in frames[frames["frames"] < 35].itertuples():
+        assert rows(sheet, short.clip) == [[short.clip, str(short.frames), "fewer than 35 frames"]]
+
+
+def test_files_that_are_not_used_are_named_without_their_folder(study):
+    problems = [InputProblem(Path("/secret/place") / f"{i}.flv", "is a pointer | not a video", "x") for i in range(30)]
+    write_problems(problems, study.data("cremad") / "problems_clips.csv")
+    faces = study.faces("cremad") / "faces.csv"
+    table = sequences.read_table(faces)
+    blind = table.loc[0, "clip"]
+    edit(faces, frames_with_face=table["frames_with_face"].where(table.index > 0, 0))
+    cut = study.sequences("cremad") / "sequences.csv"
+    write_table(sequences.read_table(cut).query("clip != @blind"), cut)
+    sheet = cards.rendered(study)["data_sheet"]
+    assert "/secret" not in sheet and rows(sheet, "0.flv") == [["0.flv", "is a pointer \\", "not a video"]]
+    assert "files that are not used:** 30." in sheet and "The first 20; the rest" in sheet
+    assert rows(sheet, blind)[0][2] == "no face found"
+
+
+@pytest.mark.parametrize("missing", [["age"], ["sex", "age", "race"]], ids="+".join)
+def test_what_nobody_knows_of_an_actor_breaks_nothing(study, training, missing):
+    path = study.data("cremad") / "clips.csv"
+    clips = sequences.read_table(path)
+    first = clips["actor"] == clips["actor"].min()
+    edit(path, **{column: clips[column].mask(first) for column in missing})
+    if "sex" in missing:
+        table = pd.read_csv(training / "predictions.csv", dtype={"clip": str})
+        table["sex"] = table["sex"].mask(table["actor"] == clips["actor"].min())
+        write_table(table, training / "predictions.csv")
+    texts = cards.rendered(study)
+    assert "; 1 unknown" in rows(texts["data_sheet"], "24")[0][4]
+    unknown = [row for row in rows(texts["model_card"], "unknown") if row[2].endswith("%")]
+    assert len(unknown) == len(missing)
+    edit(path, **{column: np.nan for column in missing})
+    texts = cards.rendered(study)
+    assert rows(texts["data_sheet"], "24")[0][4] == "unknown"
+    assert f"by {missing[-1]}**" not in texts["model_card"]
+
+
+def test_what_was_not_run_is_said_to_be_missing(study, texts):
+    card = texts["model_card"]
+    assert "Missing: notebook 10" in card and "Missing: notebook 11" in card
+    limits = {"changes": [0.5, 0.61], "both": [0.4, 0.61], "seeds": [0.4, 0.6]}
+    write_metrics(
+        study.runs("11_sensitivity") / "default",
+        reference={"run": "6-layer"}, range={"test": limits, "transfer": limits}, seeds=5, trainings=4,
+    )  # fmt: skip
+    card = cards.rendered(study)["model_card"]
+    assert "Missing: notebook 11" not in card and "50.0 % to 61.0 %" in card and "5 seeds" in card
+
+
+@pytest.mark.parametrize(
+    "lost",
+    ["05_training_grid", "06_confusion_matrices", "07_ravdess_transfer", "metrics.json", "predictions.csv",
+     "transfer_predictions.csv", "clips.csv", "problems_clips.csv", "faces.csv", "sequences.csv"],
+)  # fmt: skip
+def test_a_missing_file_is_named(study, training, lost, tmp_path):
+    found = [path for path in tmp_path.rglob("*") if path.is_file() and lost in str(path.relative_to(tmp_path))]
+    if lost == "metrics.json":
+        found = [training / lost]
+    found[0].unlink()
+    with pytest.raises(InputProblem, match=rf"{re.escape(found[0].name)}: .*make reproduce"):
+        cards.write(study)
+    assert not (tmp_path / "cards").exists()
+
+
+def test_the_command_ends_with_one_sentence(study, training, tmp_path, caplog):
+    assert cards.main(["--study", "sample"]) == 0
+    shutil.rmtree(training)
+    assert cards.main(["--study", "sample"]) == 1
+    assert len(caplog.records) == 1 and "the run is not done" in caplog.text
+
+
+def test_a_run_and_its_predictions_must_belong_together(study, training):
+    accuracy = json.loads((training / "metrics.json").read_text())["test_accuracy"]
+    change(training, test_accuracy=accuracy + 0.01)
+    with pytest.raises(InputProblem, match="states an accuracy"):
+        cards.rendered(study)
+    change(training, test_accuracy=accuracy, actors=None)
+    with pytest.raises(InputProblem, match="does not state actors"):
+        cards.rendered(study)
+
+
+def test_a_damaged_table_is_one_sentence(study):
+    path = study.data("ravdess") / "clips.csv"
+    for content, words in ((b"\xff\xfe\x00", "cannot be read"), (b"clip,actor\na,1\n", "has no column"), (b"", "read")):
+        path.write_bytes(content)
+        with pytest.raises(InputProblem, match=words):
+            cards.rendered(study)
+
+
+def test_a_study_of_the_real_corpora_says_nothing_of_a_sample(study, texts):
+    named = {"cremad": {"name": "CREMA-D", "folder": ""}, "ravdess": {"name": "RAVDESS", "folder": ""}}
+    real = dataclasses.replace(study, render=None, title="", corpora=named)
+    of_real = cards.rendered(real)
+    for text in of_real.values():
+        assert "synthetic" not in text and "drawn heads" not in text
+    assert "CC BY-NC-SA 4.0" in of_real["data_sheet"] and "Open Database License 1.0" in of_real["data_sheet"]
+    for text in (texts["model_card"], of_real["model_card"]):
+        assert "5(1)(f)" in text and "Not for:" in text
+
+
+def test_the_interval_needs_two_actors(study, training):
+    cell = next(cell for cell in study.grid if cell.run == training.name)
+    one = results.predictions(study, cell, "transfer").query("actor == actor.min()")
+    write_table(one, training / "transfer_predictions.csv")
+    change(training, transfer_accuracy=float((one["predicted"] == one["emotion"]).mean()))
+    (row,) = [row for row in rows(cards.rendered(study)["model_card"], "transfer") if row[3].endswith("%")]
+    assert row[2] == "1" and row[4] == "none"
+
+
+@given(st.lists(st.lists(st.text(max_size=12), min_size=2, max_size=2), max_size=4))
+def test_a_table_stays_a_table_whatever_its_cells_hold(content):
+    lines = cards.markdown(pd.DataFrame(content, columns=["a", "b"])).splitlines()
+    assert len(lines) == len(content) + 2
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {3}
