@@ -14,7 +14,7 @@ MODELS := data/models/face_detection_short_range.tflite data/models/face_landmar
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # a progress bar's line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup reproduce reproduce-full data doctor paper paper-full lab test test-slurm lint bench check-real notebooks clean
+.PHONY: help setup reproduce site reproduce-full data doctor paper paper-full lab test test-slurm lint bench check-real notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 
 reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and sensitivities (about an hour on two cores)
 	$(SNAKEMAKE) --config study=sample-full
+
+site: $(if $(filter paper,$(STUDY)),paper,reproduce)  ## build the page, site/index.html: the answer, tables, notebooks (STUDY=...)
+	@$(BIN)/python -m lib.site --study $(STUDY)
 
 data: .venv/installed  ## fetch CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder]
 	$(BIN)/python -m lib.obtain all $(if $(TO),--to "$(TO)")
