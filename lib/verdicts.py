@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,25 @@ class Lacking(Exception):
     """What a study would need for a claim to be tested."""
 
 
+class Runs:
+    """A study's trainings and what they predicted, each read once."""
+
+    def __init__(self, study: Study):
+        self.study = study
+        self.repeats = cache(study.repeats)
+        self.predictions = cache(self._predictions)
+
+    def _predictions(self, cell: Cell, part: str) -> pd.DataFrame:
+        return results.predictions(self.study, cell, part).sort_values("sequence", ignore_index=True)
+
+    def done(self, cells: Sequence[Cell]) -> Sequence[Cell]:
+        """`cells`, whose trainings are done."""
+        missing = [cell.run for cell in cells if not (self.study.training(cell) / "metrics.json").exists()]
+        if missing:
+            raise Lacking(f"{len(missing)} of {len(cells)} trainings are not done, such as {missing[0]}")
+        return cells
+
+
 @dataclass(frozen=True)
 class Judged:
     """What becomes of a claim; `off` is the distance that counts against a margin, NaN for a lead."""
@@ -44,65 +64,53 @@ class Judged:
 # Which trainings
 
 
-def _done(study: Study, cells: Sequence[Cell]) -> Sequence[Cell]:
-    missing = [cell.run for cell in cells if not (study.training(cell) / "metrics.json").exists()]
-    if missing:
-        raise Lacking(f"{len(missing)} of {len(cells)} trainings are not done, such as {missing[0]}")
-    return cells
-
-
-def _in_grid(study: Study, layers: int, learning_rate: float, epochs: int) -> Cell:
+def _in_grid(runs: Runs, layers: int, learning_rate: float, epochs: int) -> Cell:
     """The cell of the grid in the place of that row of Table 1: the sample's 20 and 30 epochs for 50 and 75."""
     rows = paper.table("table1").query("layers == @layers and learning_rate == @learning_rate")
-    alike = [cell for cell in study.grid if (cell.layers, cell.learning_rate) == (layers, learning_rate)]
+    alike = [cell for cell in runs.study.grid if (cell.layers, cell.learning_rate) == (layers, learning_rate)]
     if len(alike) != len(rows):
         stated = f"{len(rows)} trainings of {layers} layers at {spelled(learning_rate)}"
         raise Lacking(f"Table 1 has {stated}, the study's grid {len(alike)}")
     return sorted(alike, key=lambda cell: cell.epochs)[sorted(rows["epochs"]).index(epochs)]
 
 
-def _repeats(study: Study, layers: int, entry: Entry) -> Sequence[Cell]:
+def _repeats(runs: Runs, layers: int, entry: Entry) -> Sequence[Cell]:
     """The network's training under every seed of the entry's protocol."""
-    planned = study.uncertainty.cells if study.uncertainty else ()
+    planned = runs.study.uncertainty.cells if runs.study.uncertainty else ()
     plan = next((cell for cell in planned if cell.layers == layers), None)
     if plan is None:
         raise Lacking(f"the study repeats no training of {layers} layers with other seeds")
     same = (plan.layers, plan.learning_rate, plan.epochs)
-    cells = [c for c in study.repeats(entry.protocol) if (c.layers, c.learning_rate, c.epochs) == same]
+    cells = [c for c in runs.repeats(entry.protocol) if (c.layers, c.learning_rate, c.epochs) == same]
     if len(cells) < entry.seeds:
         raise Lacking(f"it takes {entry.seeds} seeds under protocol {entry.protocol}, the study has {len(cells)}")
-    return _done(study, cells)
+    return runs.done(cells)
 
 
-def _trainings(study: Study, entry: Entry) -> list[tuple[Cell, ...]]:
+def _trainings(runs: Runs, entry: Entry) -> list[tuple[Cell, ...]]:
     """For each seed the trainings of the entry's networks, in their order."""
     if entry.row is not None:
-        if study.settings["split_protocol"] != entry.protocol:
+        if runs.study.settings["split_protocol"] != entry.protocol:
             raise Lacking(f"the study's grid is not under protocol {entry.protocol}")
-        return [tuple(_done(study, [_in_grid(study, layers, **entry.row) for layers in entry.networks]))]
+        return [tuple(runs.done([_in_grid(runs, layers, **entry.row) for layers in entry.networks]))]
     networks = entry.networks
     if networks == ["best"]:
-        every = {layers: _repeats(study, layers, entry) for layers in (5, 6, 7)}
-        tested = {layers: results.measures(study, cells)["test_accuracy"].mean() for layers, cells in every.items()}
-        networks = [max(tested, key=tested.get)]
-    return list(zip(*(_repeats(study, layers, entry) for layers in networks), strict=True))
+        networks = [max((5, 6, 7), key=lambda layers: _tested(runs, _repeats(runs, layers, entry)))]
+    return list(zip(*(_repeats(runs, layers, entry) for layers in networks), strict=True))
 
 
-# Which predictions
+def _tested(runs: Runs, cells: Sequence[Cell]) -> float:
+    return results.measures(runs.study, cells)["test_accuracy"].mean()
 
 
-def _predictions(study: Study, cell: Cell, part: str) -> pd.DataFrame:
-    return results.predictions(study, cell, part).sort_values("sequence", ignore_index=True)
-
-
-def _compared(study: Study, cells: Sequence[Cell], part: str) -> list[pd.DataFrame]:
+def _compared(runs: Runs, cells: Sequence[Cell], part: str) -> list[pd.DataFrame]:
     """Predictions of several trainings on the same sequences."""
-    tables = [_predictions(study, cell, part) for cell in cells]
+    tables = [runs.predictions(cell, part) for cell in cells]
     keys = ["sequence", "actor", "emotion"]
     for cell, table in zip(cells, tables, strict=True):
         if not table[keys].equals(tables[0][keys]):
             problem = f"was not tested on the sequences of {cells[0].run}"
-            raise InputProblem(study.training(cell), problem, "delete both runs and run the study again")
+            raise InputProblem(runs.study.training(cell), problem, "delete both runs and run the study again")
     return tables
 
 
@@ -130,10 +138,10 @@ def _points(entry: Entry, found: Found) -> float:
     return round(found.ours - entry.paper, 9)
 
 
-def _figure(study: Study, entry: Entry) -> tuple[Found, Cell]:
+def _figure(runs: Runs, entry: Entry) -> tuple[Found, Cell]:
     """The entry's accuracy or recall, and the network."""
-    cells = [cell for (cell,) in _trainings(study, entry)]
-    tables = [_predictions(study, cell, entry.part) for cell in cells]
+    cells = [cell for (cell,) in _trainings(runs, entry)]
+    tables = [runs.predictions(cell, entry.part) for cell in cells]
     counts = [recalls(t, entry.emotions) if entry.measure == "recall" else accuracies([t]) for t in tables]
     found = find(counts, lambda shares: shares[0])
     if np.isnan(found.ours):
@@ -141,29 +149,29 @@ def _figure(study: Study, entry: Entry) -> tuple[Found, Cell]:
     return found, cells[0]
 
 
-def value(study: Study, entry: Entry) -> Judged:
+def value(runs: Runs, entry: Entry) -> Judged:
     """Ours is at most the margin from the paper's."""
-    found, cell = _figure(study, entry)
+    found, cell = _figure(runs, entry)
     return _by_margin(entry, found, cell, abs(_points(entry, found)), "away")
 
 
-def below(study: Study, entry: Entry) -> Judged:
+def below(runs: Runs, entry: Entry) -> Judged:
     """Ours is at most the margin below the paper's: the accuracy holds."""
-    found, cell = _figure(study, entry)
+    found, cell = _figure(runs, entry)
     return _by_margin(entry, found, cell, max(0.0, -_points(entry, found)), "below")
 
 
-def order(study: Study, entry: Entry) -> Judged:
+def order(runs: Runs, entry: Entry) -> Judged:
     """Each network is better than the next on the same sequences; the smallest lead counts."""
-    seeds = [accuracies(_compared(study, cells, entry.part)) for cells in _trainings(study, entry)]
+    seeds = [accuracies(_compared(runs, cells, entry.part)) for cells in _trainings(runs, entry)]
     found = find(seeds, smallest_step)
     named = zip(entry.networks, found.shares, strict=True)
     words = ", ".join(f"{layers}-layer {share:.2f} %" for layers, share in named)
     return _by_lead(entry, found, words)
 
 
-def _by_recall(study: Study, entry: Entry, sign: int) -> Judged:
-    tables = [_predictions(study, cell, entry.part) for (cell,) in _trainings(study, entry)]
+def _by_recall(runs: Runs, entry: Entry, sign: int) -> Judged:
+    tables = [runs.predictions(cell, entry.part) for (cell,) in _trainings(runs, entry)]
     named = [EMOTIONS.index(emotion) for emotion in entry.emotions]
     found = find([recalls(table, EMOTIONS) for table in tables], lead(named, sign))
     ordered = found.shares.sort_values(ascending=sign < 0)
@@ -171,20 +179,20 @@ def _by_recall(study: Study, entry: Entry, sign: int) -> Judged:
     return _by_lead(entry, found, words)
 
 
-def hardest(study: Study, entry: Entry) -> Judged:
+def hardest(runs: Runs, entry: Entry) -> Judged:
     """The recalls of the entry's emotions are the lowest."""
-    return _by_recall(study, entry, -1)
+    return _by_recall(runs, entry, -1)
 
 
-def easiest(study: Study, entry: Entry) -> Judged:
+def easiest(runs: Runs, entry: Entry) -> Judged:
     """The recalls of the entry's emotions are the highest."""
-    return _by_recall(study, entry, 1)
+    return _by_recall(runs, entry, 1)
 
 
-def confusion(study: Study, entry: Entry) -> Judged:
+def confusion(runs: Runs, entry: Entry) -> Judged:
     """The entry's [true, taken for] is the most frequent confusion, of all or of the true emotion."""
     true = EMOTIONS if entry.among == "all" else entry.emotions[:1]
-    tables = [_predictions(study, cell, entry.part) for (cell,) in _trainings(study, entry)]
+    tables = [runs.predictions(cell, entry.part) for (cell,) in _trainings(runs, entry)]
     counts = [confusions(table, true) for table in tables]
     named = " for ".join(entry.emotions)
     found = find(counts, lead([list(counts[0][0]).index(named)]))
@@ -194,19 +202,19 @@ def confusion(study: Study, entry: Entry) -> Judged:
     return _by_lead(entry, found, words)
 
 
-def best_cell(study: Study, entry: Entry) -> Judged:
+def best_cell(runs: Runs, entry: Entry) -> Judged:
     """The entry's row is the best of all rows of Table 1, on the same sequences."""
-    ((cell,),) = _trainings(study, entry)
+    ((cell,),) = _trainings(runs, entry)
     rows = paper.table("table1")[["layers", "learning_rate", "epochs"]].itertuples(index=False)
-    cells = [cell, *(other for other in (_in_grid(study, *row) for row in rows) if other != cell)]
-    found = find([accuracies(_compared(study, _done(study, cells), entry.part))], lead([0]))
+    cells = [cell, *(other for other in (_in_grid(runs, *row) for row in rows) if other != cell)]
+    found = find([accuracies(_compared(runs, runs.done(cells), entry.part))], lead([0]))
     best = found.shares.idxmax()
     words = f"the best is {cells[best].label} with {found.shares[best]:.2f} %"
     words += f", {cell.label} has {found.shares[0]:.2f} %" if best else ""
     return _by_lead(entry, found, words)
 
 
-def untestable(study: Study, entry: Entry) -> Judged:
+def untestable(runs: Runs, entry: Entry) -> Judged:
     """No training can settle it."""
     raise Lacking(entry.why)
 
@@ -234,13 +242,13 @@ def judge(study: Study, rulebook: Rulebook | None = None) -> pd.DataFrame:
     lib.problems.InputProblem
         If a finished training is damaged. One that is not done only leaves its claims untested.
     """
-    rulebook = rulebook or read()
+    rulebook, runs = rulebook or read(), Runs(study)
     rows = []
     for entry in rulebook.entries:
         row = {"id": entry.id, "claims": ", ".join(entry.claims), "rule": entry.rule, "statement": entry.statement}
         row |= {"paper": entry.paper, "margin": entry.margin, "verdict": "cannot be tested", "close": False}
         try:
-            judged = RULES[entry.rule](study, entry)
+            judged = RULES[entry.rule](runs, entry)
         except Lacking as lacking:
             row["reason"] = str(lacking)
         else:

@@ -20,6 +20,7 @@ ROWS = [(5, 0.0001, 20), (6, 0.0001, 20), (7, 0.0001, 20), (5, 0.001, 20), (6, 0
 ROWS += [(layers, 0.00001, epochs) for layers in (5, 6, 7) for epochs in (20, 30)]
 GRID = [dict(zip(("layers", "learning_rate", "epochs"), row, strict=True)) for row in ROWS]
 PLAN = {"cells": GRID[3:6], "seeds": [2021, 2022], "protocols": {"paper": 2, "actor": 2}}
+CONTENT = yaml.safe_load((PAPER / "verdicts.yaml").read_text(encoding="utf-8"))
 BOOK = rulebook.read()
 ENTRY = {entry.id: entry for entry in BOOK.entries}
 
@@ -154,13 +155,10 @@ def test_the_papers_values_are_its_own(entry):
     ],
 )
 def test_an_altered_entry_is_refused_by_name(tmp_path, entry, changes, said):
-    content = yaml.safe_load((PAPER / "verdicts.yaml").read_text(encoding="utf-8"))
-    (altered,) = [found for found in content["claims"] if found["id"] == entry]
-    altered.update(changes)
-    for key in [key for key, value in changes.items() if value is None]:
-        del altered[key]
+    (stated,) = [found for found in CONTENT["claims"] if found["id"] == entry]
+    altered = {key: value for key, value in {**stated, **changes}.items() if value is not None}
     path = tmp_path / "altered.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump({**CONTENT, "claims": [altered]}))
     with pytest.raises(InputProblem, match=f"altered.yaml: entry {entry}: {said}"):
         rulebook.read(path)
 
