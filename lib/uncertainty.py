@@ -46,12 +46,13 @@ def over_actors(
     Returns
     -------
     (low, high)
-        NaN where there are fewer than two actors, or a draw leaves the figure undefined.
+        Draws that leave the figure undefined do not count; NaN where they are more than one in twenty, or there
+        are fewer than two actors.
     """
     if len(sums) < 2:
         return np.nan, np.nan
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateDataWarning)  # NaN says it
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # what is undefined is looked at below
         result = bootstrap(
             tuple(sums[column].to_numpy() for column in sums),
             lambda *columns, axis=-1: statistic(*(column.sum(axis=axis) for column in columns)),
@@ -61,7 +62,12 @@ def over_actors(
             method="percentile",
             rng=np.random.default_rng([seed]),
         )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    drawn = result.bootstrap_distribution
+    defined = drawn[~np.isnan(drawn)]
+    if len(defined) < 0.95 * len(drawn):
+        return np.nan, np.nan
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -112,7 +118,8 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, resamples: int = 2000,
     Returns
     -------
     dict
-        ``points`` (percentage points) with its 95 % interval ``low, high``, NaN where a draw leaves a set empty.
+        ``points`` (percentage points) with its 95 % interval ``low, high`` (`over_actors`; a draw may leave a set
+        empty).
     """
     sums = pd.concat([_accuracy_sums(first), _accuracy_sums(second)], axis=1, keys=["first", "second"]).fillna(0)
 

@@ -185,3 +185,9 @@ def test_two_sets_of_sequences_are_told_apart(network):
 def test_a_difference_without_enough_actors_has_no_interval(network):
     found = uncertainty.difference(network[network["actor"] == 1], network[network["actor"] < 3])
     assert np.isfinite(found["points"]) and np.isnan([found["low"], found["high"]]).all()
+
+
+def test_draws_without_an_actor_of_a_set_do_not_count(network):
+    """Of 30 actors five make the second set: one draw in 240 holds none of them."""
+    low, high = (uncertainty.difference(network, network[network["actor"] < 5])[key] for key in ("low", "high"))
+    assert -60 < low < high < 60
