@@ -33,7 +33,8 @@ def percent(value: float) -> str:
     return "not defined" if pd.isna(value) else f"{100 * value:.1f} %"
 
 
-def _limits(low: float, high: float) -> str:
+def limits(low: float | None, high: float | None) -> str:
+    """A 95 % interval of fractions as a card shows it."""
     return "none" if pd.isna(low) else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
@@ -108,7 +109,7 @@ def _groups(predictions: pd.DataFrame, column: str) -> pd.DataFrame:
         column: table["group"].astype(str),
         "sequences": table["sequences"],
         "recall" if column == "emotion" else "accuracy": table["accuracy"].map(percent),
-        "95 % interval": [_limits(*limits) for limits in zip(table["low"], table["high"], strict=True)],
+        "95 % interval": [limits(*pair) for pair in zip(table["low"], table["high"], strict=True)],
     }
     if column == "emotion":
         precision = by_emotion(named, predictions["predicted"]).set_index("emotion")["precision"]
@@ -127,9 +128,9 @@ def _measured(part: str, predictions: pd.DataFrame, stated: float, folder: Path)
         "sequences": len(predictions),
         "actors": predictions["actor"].nunique(),
         "accuracy": percent(stated),
-        "95 % interval": _limits(*interval(predictions)),
+        "95 % interval": limits(*interval(predictions)),
         "UAR": percent(uar(predictions["emotion"], predictions["predicted"])),
-        "UAR's interval": _limits(*interval(predictions, "uar")),
+        "UAR's interval": limits(*interval(predictions, "uar")),
         "calibration error": f"{calibration_error(predictions):.3f}",
     }
 

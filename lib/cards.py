@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
-from lib.card_facts import corpus_facts, model_facts, percent
+from lib.card_facts import corpus_facts, limits, model_facts, percent
 from lib.cells import spelled
 from lib.paper import CITATION
 from lib.paths import relative, workspace, write_text
@@ -35,7 +35,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def rendered(study: Study) -> dict[str, str]:
-    """The text of each card, by its name in `CARDS`."""
+    """The text of each card, by its name in `CARDS`; raises as `lib.card_facts` does."""
     words = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
@@ -44,6 +44,7 @@ def rendered(study: Study) -> dict[str, str]:
         keep_trailing_newline=True,
     )
     words.filters |= {"markdown": markdown, "percent": percent, "spelled": spelled}
+    words.filters["limits"] = lambda found: limits(found["low"], found["high"])
     facts = {
         "study": study,
         "synthetic": study.render is not None,
@@ -52,7 +53,11 @@ def rendered(study: Study) -> dict[str, str]:
         "corpora": {corpus: corpus_facts(study, corpus) for corpus in CORPORA},
         "model": model_facts(study),
     }
-    return {card: words.get_template(f"{card}.md.j2").render(facts) for card in CARDS}
+    try:
+        return {card: words.get_template(f"{card}.md.j2").render(facts) for card in CARDS}
+    except UndefinedError as error:
+        problem = f"holds a metrics.json that lacks what the cards tell ({error})"
+        raise InputProblem(study.runs(""), problem, "delete it and run the study again") from None
 
 
 def write(study: Study) -> list[Path]:

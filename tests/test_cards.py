@@ -90,9 +90,10 @@ def training(study):
 
 
 def change(folder, **metrics):
-    """Set values of a run's metrics.json; None takes one out."""
+    """Set values of a run's metrics.json, a new one if need be; None takes one out."""
     path = folder / "metrics.json"
-    content = json.loads(path.read_text()) | metrics
+    content = (json.loads(path.read_text()) if path.exists() else {}) | metrics
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
 
 
@@ -214,15 +215,26 @@ def test_what_nobody_knows_of_an_actor_breaks_nothing(study, training, missing):
 
 
 def test_what_was_not_run_is_said_to_be_missing(study, texts):
-    card = texts["model_card"]
-    assert "Missing: notebook 10" in card and "Missing: notebook 11" in card
-    limits = {"changes": [0.5, 0.61], "both": [0.4, 0.61], "seeds": [0.4, 0.6]}
-    write_metrics(
-        study.runs("11_sensitivity") / "default",
-        reference={"run": "6-layer"}, range={"test": limits, "transfer": limits}, seeds=5, trainings=4,
-    )  # fmt: skip
+    assert "Missing: notebook 10" in texts["model_card"] and "Missing: notebook 11" in texts["model_card"]
+    range_ = {"changes": [0.5, 0.61], "both": [0.4, 0.61], "seeds": [0.4, 0.6]}
+    change(study.runs("11_sensitivity") / "default", reference={"run": "6-layer"}, seeds=5, trainings=4)
+    change(study.runs("11_sensitivity") / "default", range={"test": range_, "transfer": range_})
+    alone = {"seeds": 1, "mean": 0.555, "sd": None, "lowest": 0.555, "highest": 0.555, "low": 0.51, "high": 0.62}
+    several = alone | {"seeds": 5, "sd": 0.0234, "highest": 0.6}
+    networks = {"paper": {"6-layer": several | {"ECE": 0.1}}, "actor": {"6-layer": alone | {"ECE": 0.2}}}
+    folder = study.runs("10_uncertainty") / "default"
+    change(folder, networks=networks, reference="6-layer", gaps={"paper - actor": {"6-layer": {"points": 4.2}}})
+    change(folder, baselines={"test": {"paper": {"majority": {"seeds": 5, "accuracy": 0.17, "low": 0.1, "high": 0.2}}}})
+    with pytest.raises(InputProblem, match="lacks what the cards tell .*low"):
+        cards.rendered(study)
+    change(folder, gaps={"paper - actor": {"6-layer": {"points": 4.2, "low": 1.0, "high": 9.0}}})
     card = cards.rendered(study)["model_card"]
-    assert "Missing: notebook 11" not in card and "50.0 % to 61.0 %" in card and "5 seeds" in card
+    assert "Missing" not in card
+    assert "50.0 % to 61.0 %" in card and "5 seeds of that network" in card
+    scatter = ["55.5 %", "2.3", "55.5 % to 60.0 %", "51.0 to 62.0", "0.100"]
+    assert rows(card, "paper", "6-layer") == [["paper", "6-layer", "5", *scatter]]
+    assert rows(card, "actor", "6-layer")[0][4] == "one seed"
+    assert "6-layer +4.2 (+1.0 to +9.0)." in card and rows(card, "majority")[0][2] == "17.0 %"
 
 
 @pytest.mark.parametrize(
