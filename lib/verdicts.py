@@ -47,7 +47,7 @@ class Runs:
         """`cells`, whose trainings are done."""
         missing = [cell.run for cell in cells if not (self.study.training(cell) / "metrics.json").exists()]
         if missing:
-            raise Lacking(f"{len(missing)} of {len(cells)} trainings are not done, such as {missing[0]}")
+            raise Lacking(f"not done: {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else ""))
         return cells
 
 
