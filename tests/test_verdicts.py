@@ -227,6 +227,13 @@ def test_the_margin_belongs_to_reproduced(study):
     assert re.search(f"{basis}.*2.51 points below the paper's 77.51 %: at most 5 away", row["reason"])
 
 
+def test_the_margin_is_decimal(study):
+    plan = study()
+    write(plan, plan.grid[3], right(151, 250))
+    assert 65.4 - 60.4 > 5  # in binary fractions
+    assert judged(plan, ENTRY["T04a"], paper=65.4)["verdict"] == "reproduced"
+
+
 @pytest.mark.parametrize("rule", ["value", "below"])
 def test_nearer_to_the_paper_is_never_worse(study, rule):
     plan = study()
@@ -250,6 +257,8 @@ def test_each_seed_weighs_the_same(study):
     write(plan, large, right(15, 30))
     row = judged(plan, ENTRY["X01"])
     assert row["ours"] == 75 and "n = 10 to 30 a seed" in row["reason"]
+    write(plan, small, right(30, 30))
+    assert judged(plan, ENTRY["X01"])[["ours", "low", "high"]].equals(row[["ours", "low", "high"]])
 
 
 def test_one_training_has_the_interval_of_its_predictions(study):
@@ -460,6 +469,8 @@ def test_the_whole_file_on_a_whole_study(study):
     assert (table_["verdict"] == "cannot be tested").tolist() == untestable.tolist()
     assert table_.loc[~untestable, ["ours", "low", "high"]].notna().all(axis=None)
     assert (table_["low"] <= table_["high"])[~untestable].all()
+    numbers = table_[["ours", "low", "high", "difference"]]
+    assert numbers.equals(numbers.round(9))  # no lead of 1e-14
     assert set(table_["verdict"]) == set(verdicts.VERDICTS)
     assert (table_["reason"].str.len() > 20).all()
     none = verdicts.judge(study(uncertainty=None, study="empty"))
