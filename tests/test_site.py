@@ -19,7 +19,7 @@ from lib.problems import InputProblem
 from lib.site.__main__ import main
 from lib.site.answer import answer
 from lib.site.beside import Beside, Share
-from lib.site.build import PAGES, build, commands, run_sphinx, section, write_sources
+from lib.site.build import PAGES, build, commands, run_sphinx, section, within_site, write_sources
 from lib.site.collect import OF_THE_PAPER, readable
 from lib.study import TRAINING, load
 
@@ -178,6 +178,11 @@ def test_a_notebook_becomes_readable(tmp_path):
     assert "papermill" not in nbformat.writes(notebook) and "/home/me" not in nbformat.writes(notebook)
 
 
+def test_links_of_the_readme_lead_to_pages_or_nowhere():
+    text = "[one](notebooks/08_paper_audit.ipynb), [`two`](paper/claims.csv), [three](https://example.org)"
+    assert within_site(text) == "[one](notebooks/08_paper_audit), `two`, [three](https://example.org)"
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'])
 def test_what_is_no_notebook_is_named(content, tmp_path):
     (tmp_path / "notebook.ipynb").write_text(content)
@@ -199,7 +204,7 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(missing, worksp
     assert caplog.messages[-1].startswith(f"{missing}: is not there")
     assert caplog.messages[-1].endswith("run `make reproduce STUDY=sample` first.")
     assert (site / "index.html").read_bytes() == before
-    assert not list(site.parent.glob(".site.*"))
+    assert not list(site.parent.glob(".site*"))
 
 
 def test_sphinx_has_nothing_to_complain_of(site, warnings):

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import jinja2
@@ -39,6 +38,12 @@ def commands(text: str) -> str:
     return found.group(1).rstrip() if found else ""
 
 
+def within_site(text: str) -> str:
+    """The Markdown `text` of the README with its links to notebooks made the site's, and those to other files text."""
+    text = re.sub(r"\]\(notebooks/(\w+)\.ipynb\)", r"](notebooks/\1)", text)
+    return re.sub(r"\[([^\]]+)\]\((?!https?:|notebooks/\w+\))[^)]*\)", r"\1", text)
+
+
 def write_sources(study: Study, folder: Path) -> None:
     """Write everything that Sphinx reads into the empty `folder`.
 
@@ -49,7 +54,7 @@ def write_sources(study: Study, folder: Path) -> None:
     """
     beside = Beside(study)
     series = write_notebooks(study, beside.best[0], folder / "notebooks")
-    how = section((ROOT / "README.md").read_text(encoding="utf-8"), "Run it")
+    how = within_site(section((ROOT / "README.md").read_text(encoding="utf-8"), "Run it"))
     facts = {
         "study": study,
         "beside": beside,
@@ -108,10 +113,10 @@ def build(study: Study, to: Path | None = None) -> Path:
     """
     to = to or workspace() / "site"
     with telling_unwritable(to):
-        to.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{to.name}.", dir=to.parent))
+        scratch = to.with_name(f".{to.name}.building")
+        shutil.rmtree(scratch, ignore_errors=True)  # what a killed build left
         try:
-            (scratch / "sources").mkdir()
+            (scratch / "sources").mkdir(parents=True)
             write_sources(study, scratch / "sources")
             if warnings := run_sphinx(scratch / "sources", scratch / "pages"):
                 log.warning("%s", warnings)
