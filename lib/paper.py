@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -26,8 +27,9 @@ class Assumption:
     reason: str
 
 
+@cache
 def assumptions() -> dict[str, Assumption]:
-    """All assumptions of ``paper/assumptions.yaml``, by name."""
+    """All assumptions of ``paper/assumptions.yaml``, by name; read once, so not to be changed."""
     with open(PAPER / "assumptions.yaml", encoding="utf-8") as file:
         return {name: Assumption(**entry) for name, entry in yaml.safe_load(file).items()}
 
