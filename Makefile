@@ -41,7 +41,7 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and sensitivities (about an hour on two cores)
 	$(SNAKEMAKE) --config study=sample-full
 
-site: $(if $(filter paper,$(STUDY)),paper,reproduce)  ## build the page, site/index.html: the answer, tables, notebooks (STUDY=...)
+site: $(if $(filter paper%,$(STUDY)),$(STUDY),reproduce)  ## build the page, site/index.html: the answer, tables, notebooks (STUDY=...)
 	@$(BIN)/python -m lib.site --study $(STUDY)
 
 data: .venv/installed  ## fetch CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder]

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits  # of scikit-learn's own dependencies
+from threadpoolctl import threadpool_limits
 
 from lib.arrays import read_npz
 from lib.emotions import EMOTIONS, PROBABILITIES

@@ -56,7 +56,8 @@ def executed(study: Study, best: Cell) -> dict[str, Path]:
 
 def remedy(study: Study) -> str:
     """The command that makes what is missing."""
-    return "run `make paper` first" if study.name == "paper" else f"run `make reproduce STUDY={study.name}` first"
+    own = study.name in ("paper", "paper-full")
+    return f"run `make {study.name}` first" if own else f"run `make reproduce STUDY={study.name}` first"
 
 
 def _folds(notebook: NotebookNode) -> dict[str, str]:
