@@ -111,6 +111,39 @@ def test_changing_a_cell_runs_that_cell_and_what_depends_on_it(workspace, tmp_pa
     assert not {"render_corpus", "list_clips", "mask_faces", "cut_sequences", "audit_corpora"} & set(jobs)
 
 
+def test_what_goes_beyond_the_grid_is_there(workspace):
+    for name in ("uncertainty_networks", "baselines", "sensitivity", "verdicts"):
+        assert len(pd.read_csv(workspace / f"tables/tiny/{name}.csv")) > 2
+    networks = pd.read_csv(workspace / "tables/tiny/uncertainty_networks.csv")
+    assert dict(zip(networks["protocol"], networks["seeds"], strict=True)) == TINY.uncertainty.protocols
+    card = (workspace / "cards/tiny/model_card.md").read_text()
+    trained = metrics(workspace)[f"04_training_run/{RUNS[0]}/metrics.json"]
+    assert all(str(actor) in card for actor in json.loads(trained)["actors"]["train"])
+
+
+def test_one_line_runs_a_cell_of_the_grid_under_another_protocol(workspace, tmp_path):
+    content = yaml.safe_load((CONFIG / "tiny.yaml").read_text())
+    content["assumptions"]["split_protocol"] = "actor"
+    (tmp_path / "actor.yaml").write_text(yaml.safe_dump(content))
+    folder = tmp_path / "workspace"
+    shutil.copytree(workspace / "data", folder / "data")
+    done = run(
+        folder, f"papermill_runs/tiny/04_training_run/{RUNS[0]}/metrics.json", study=str(tmp_path / "actor.yaml")
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    actors = json.loads(metrics(folder)[f"04_training_run/{RUNS[0]}/metrics.json"])["actors"]
+    assert not set(actors["train"]) & set(actors["test"]) and not set(actors["train"]) & set(actors["validation"])
+
+
+def test_the_site_of_the_study_is_built(workspace):
+    environment = {**os.environ, "STUDY_WORKSPACE": str(workspace)}
+    command = [sys.executable, "-m", "lib.site", "--study", "tiny"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "Tiny synthetic sample" in (workspace / "site/index.html").read_text(encoding="utf-8")
+    assert len(list((workspace / "site/notebooks").glob("[01]*.html"))) == 12
+
+
 def test_a_study_killed_on_the_way_ends_with_the_same_numbers(workspace, tmp_path):
     """Snakemake is killed while cells train, as by `kill -9`; its jobs end by themselves, the second call finishes."""
     folder = tmp_path / "killed"
