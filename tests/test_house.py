@@ -63,6 +63,16 @@ def test_the_readme_gives_the_numbers_of_the_tables():
     assert stated == [tuple(row) for row in table[columns].itertuples(index=False)]
 
 
+def test_the_readme_gives_the_ranges_of_the_tables():
+    tables = paths.ROOT / "tables/sample"
+    network = pd.read_csv(tables / "uncertainty_networks.csv").query("protocol == 'paper' and network == '6-layer'")
+    seeds = (100 * network[["lowest", "highest"]]).iloc[0]
+    changes = pd.read_csv(tables / "sensitivity.csv")["test %"].dropna().astype(float)
+    text = " ".join(README.split())
+    assert f"give {seeds['lowest']:.1f} to {seeds['highest']:.1f} %" in text
+    assert f"does not say {changes.min():.1f} to {changes.max():.1f} %" in text
+
+
 def test_the_readme_counts_the_claims_as_they_are():
     verdicts = pd.read_csv(paths.PAPER / "claims.csv")["verdict"].value_counts()
     words = {"consistent": "consistent", "corrected": "corrected", "inconsistent": "inconsistent", "unknown": "cannot"}
