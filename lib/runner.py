@@ -8,6 +8,8 @@ completed. The executed notebook appears under its name only when it is done; on
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import logging
 import os
 import sys
@@ -34,6 +36,13 @@ def kernel_files() -> Iterator[Config]:
     """Configure a kernel to talk through files of its own: kernels that start at once race for network ports."""
     with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
         yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/ipc"}})
+
+
+def source_digest(notebook: Path) -> str:
+    """SHA-256 of the notebook's cells and their alternative texts: equal after it was executed in place."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    written = [("".join(cell["source"]), cell["metadata"].get("mystnb")) for cell in cells]
+    return hashlib.sha256(repr(written).encode()).hexdigest()
 
 
 def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:

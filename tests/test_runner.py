@@ -6,6 +6,7 @@ import re
 import nbformat
 import pytest
 import yaml
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from lib import runner
 from lib.problems import InputProblem
@@ -16,11 +17,11 @@ CODE = "import json, pathlib\npathlib.Path(out, 'metrics.json').write_text(json.
 @pytest.fixture
 def notebook(tmp_path):
     def make(code=CODE):
-        cells = [nbformat.v4.new_code_cell(text) for text in ("n: int = 1  # a number\nout: str = ''  # folder", code)]
+        cells = [new_code_cell(text) for text in ("n: int = 1  # a number\nout: str = ''  # folder", code)]
         cells[0].metadata["tags"] = ["parameters"]
         path = tmp_path / "99_small.ipynb"
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+        nbformat.write(new_notebook(cells=cells, metadata=kernel), path)
         return path
 
     return make
@@ -55,3 +56,17 @@ def test_a_failed_run_is_not_done_and_is_kept_for_its_reader(notebook, tmp_path,
     assert re.search(said, caplog.text)
     assert not (folder / "notebook.ipynb").exists() and not (folder / "metrics.json").exists()
     assert (folder / "notebook.failed.ipynb").exists()
+
+
+def test_a_notebook_executed_in_place_is_the_same_source(tmp_path):
+    path = tmp_path / "a.ipynb"
+    notebook = new_notebook(cells=[new_code_cell("1 + 1"), new_code_cell("2")])
+    nbformat.write(notebook, path)
+    before = runner.source_digest(path)
+    notebook.cells[0].update(outputs=[new_output("stream", text="2")], execution_count=1)
+    notebook.cells[0].metadata["collapsed"] = False
+    nbformat.write(notebook, path)
+    assert runner.source_digest(path) == before
+    notebook.cells[1].source = "3"
+    nbformat.write(notebook, path)
+    assert runner.source_digest(path) != before
