@@ -38,7 +38,7 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 	$(SNAKEMAKE) --config study=$(STUDY)
 	@$(BIN)/python -m lib summarise --study $(STUDY)
 
-reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and sensitivities (about an hour on two cores)
+reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and sensitivities: another quarter of an hour
 	$(SNAKEMAKE) --config study=sample-full
 
 site: $(if $(filter paper%,$(STUDY)),$(STUDY),reproduce)  ## build the page, site/index.html: the answer, tables, notebooks (STUDY=...)
