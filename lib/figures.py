@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
 from lib.paths import relative, workspace, write_table, written_atomically
@@ -32,6 +33,12 @@ def use_style() -> None:
 def titled(title: str, study_title: str) -> str:
     """`title` with the study's word in front: ``"synthetic sample: ..."``; unchanged where that is empty."""
     return f"{study_title}: {title}" if study_title else title
+
+
+def announce(study_title: str) -> None:
+    """Say above a notebook's tables of which world they are; nothing where `study_title` is empty."""
+    if study_title:
+        display(Markdown(f"> **All our numbers below are of the {study_title}; nothing about the paper follows.**"))
 
 
 def confusion_figure(matrix: pd.DataFrame, title: str) -> Figure:

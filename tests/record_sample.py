@@ -33,7 +33,7 @@ def execute(path) -> None:
     notebook = nbformat.read(path, as_version=4)
     where = {"metadata": {"path": str(path.parent)}}
     with kernel_files() as config:
-        NotebookClient(notebook, timeout=1200, resources=where, config=config).execute()
+        NotebookClient(notebook, timeout=1200, resources=where, config=config, coalesce_streams=True).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
