@@ -118,7 +118,8 @@ def summarise(study: Study, corpus: str | None, cores: int) -> None:
     title = f"Table 1, {study.title}" if study.title else "Table 1"
     sys.stdout.write(f"\n{title} (best-validation checkpoint of each training):\n\n")
     sys.stdout.write(table.to_string(index=False, formatters={"learning_rate": "{:g}".format}) + "\n\n")
-    sys.stdout.write(f"tables:    {tables}/\nfigures:   {figures}/\nnotebooks: {relative(study.runs(''))}/\n")
+    sys.stdout.write(f"tables:    {tables}/\nfigures:   {figures}/\ncards:     cards/{study.name}/\n")
+    sys.stdout.write(f"notebooks: {relative(study.runs(''))}/\n")
 
 
 STEPS = {

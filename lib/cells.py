@@ -13,7 +13,7 @@ FRAME_ORDERS = ("filmed", "shuffled", "last")
 def spelled(value: Any) -> str:
     """`value` as YAML and as a reader expect it: ``0.0001`` and not ``1e-4``, which YAML reads as text."""
     if isinstance(value, float):
-        return f"{value:.10f}".rstrip("0").rstrip(".") if value % 1 == 0 else f"{value:.10f}".rstrip("0")
+        return f"{value:.10f}".rstrip("0").rstrip(".")
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(spelled, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -12,7 +12,7 @@ import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from lib import audit, paper, results
-from lib.cells import Cell
+from lib.cells import Cell, spelled
 from lib.emotions import EMOTIONS
 from lib.evaluation import best_three, by_emotion, confusion, wilson
 from lib.metrics import read_metrics
@@ -124,7 +124,7 @@ class Beside:
         rows = []
         for row in stated.itertuples():
             printed = Share(round(row.test_accuracy * test), test)
-            head = [f"{row.layers}-layer", f"{row.learning_rate:.5f}".rstrip("0"), str(row.epochs)]
+            head = [f"{row.layers}-layer", spelled(row.learning_rate), str(row.epochs)]
             head += [_percent(row.validation_accuracy), _percent(row.test_accuracy)]
             found = ours.get((row.layers, row.learning_rate, row.turn))
             if found is None:
@@ -148,7 +148,7 @@ class Beside:
             head = [f"{row.layers}-layer", f"{row.ravdess_accuracy:.1f} %"]
             cell = ours.get(row.layers)
             share = self.share(cell, "transfer") if cell else None
-            tail = [f"{cell.learning_rate:.5f}".rstrip("0"), str(share), share.interval, share.less(printed)]
+            tail = [spelled(cell.learning_rate), str(share), share.interval, share.less(printed)]
             rows.append(head + tail if cell else [*head, "–", NOT_RUN, "–", "–"])
         theirs, own = self._names("ravdess")
         columns = ["network", "accuracy", "best rate", "accuracy", "95 % interval", "difference"]
