@@ -8,7 +8,7 @@ CREMAD ?= data/corpora/cremad
 RAVDESS ?= data/corpora/ravdess
 CORES ?= all
 BIN := .venv/bin
-SNAKEMAKE := $(BIN)/python -m lib.workflow --cores $(CORES)
+SNAKEMAKE := $(BIN)/python -m lib.run.workflow --cores $(CORES)
 MODELS := data/models/face_detection_short_range.tflite data/models/face_landmark.tflite
 # TensorFlow's own chatter hides what a run has to say
 export TF_CPP_MIN_LOG_LEVEL ?= 2
@@ -42,13 +42,13 @@ reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and
 	$(SNAKEMAKE) --config study=sample-full
 
 site: $(if $(filter paper%,$(STUDY)),$(STUDY),reproduce)  ## build the page, site/index.html: the answer, tables, notebooks (STUDY=...)
-	@$(BIN)/python -m lib.site --study $(STUDY)
+	@$(BIN)/python -m lib.report.site --study $(STUDY)
 
 data: .venv/installed  ## fetch CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder]
-	$(BIN)/python -m lib.obtain all $(if $(TO),--to "$(TO)")
+	$(BIN)/python -m lib.corpora.obtain all $(if $(TO),--to "$(TO)")
 
 doctor: .venv/installed  ## say what is there, what is missing or wrong, and the next command (CHECKSUMS=1: verify files)
-	@$(BIN)/python -m lib.doctor --cremad "$(CREMAD)" --ravdess "$(RAVDESS)" $(if $(CHECKSUMS),--checksums)
+	@$(BIN)/python -m lib.run.doctor --cremad "$(CREMAD)" --ravdess "$(RAVDESS)" $(if $(CHECKSUMS),--checksums)
 
 paper paper-full: setup  ## the paper's study on the real corpora: make paper CREMAD=folder RAVDESS=folder (-full: with all)
 	@test -d "$(CREMAD)" -a -d "$(RAVDESS)" || \
@@ -71,7 +71,7 @@ lint: .venv/installed  ## check the style of modules, notebooks and workflow
 	$(BIN)/snakefmt --check -l 120 workflow/Snakefile
 
 check-real: setup  ## mask real clips and compare with OpenFace: make check-real DATA=folder (without: four RAVDESS samples)
-	$(BIN)/python -m lib.check_real $(if $(DATA),"$(DATA)")
+	$(BIN)/python -m lib.faces.check_real $(if $(DATA),"$(DATA)")
 
 bench: setup  ## measure masking against decoding, a training step against plain Keras, the full size, the paper's whole study
 	$(BIN)/python tests/benchmarks/bench_masking.py

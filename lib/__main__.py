@@ -12,12 +12,15 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lib import cremad, models, ravdess, sequences
-from lib.faces import mask_corpus
-from lib.paths import in_workspace, relative, write_table
-from lib.problems import InputProblem, write_problems
-from lib.processes import end_with_run
-from lib.records import RECORDS
+from lib.base.files import write_problems, write_table
+from lib.base.paths import in_workspace, relative
+from lib.base.problems import InputProblem
+from lib.base.processes import end_with_run
+from lib.corpora import cremad, ravdess
+from lib.corpora.records import RECORDS
+from lib.faces import models
+from lib.faces.corpus import mask_corpus
+from lib.sequences import cutting
 from lib.study import CORPORA, TRAINING, Study, load
 from lib.synthetic import render_corpus
 
@@ -72,7 +75,7 @@ def list_clips(study: Study, corpus: str, cores: int) -> None:
 
 def mask_faces(study: Study, corpus: str, cores: int) -> None:
     """Write the masked faces of every actor, then faces.csv."""
-    clips = sequences.read_table(study.data(corpus) / "clips.csv")
+    clips = cutting.read_table(study.data(corpus) / "clips.csv")
     table = mask_corpus(
         clips,
         study.faces(corpus) / "faces",
@@ -91,23 +94,23 @@ def mask_faces(study: Study, corpus: str, cores: int) -> None:
 def cut_sequences(study: Study, corpus: str, cores: int) -> None:
     """Write sequences.npy, then sequences.csv."""
     rule = study.settings["window_rule" if corpus == "cremad" else "transfer_window_rule"]
-    clips = sequences.read_table(study.data(corpus) / "clips.csv")
+    clips = cutting.read_table(study.data(corpus) / "clips.csv")
     faces, folder = study.faces(corpus), study.sequences(corpus)
-    masked = sequences.read_table(faces / "faces.csv")
-    table = sequences.cut(clips, masked, faces / "faces", folder / "sequences.npy", study.settings, rule)
+    masked = cutting.read_table(faces / "faces.csv")
+    table = cutting.cut(clips, masked, faces / "faces", folder / "sequences.npy", study.settings, rule)
     write_table(table, folder / "sequences.csv")
     log.info("%s: %d sequences from %d clips", study.name_of(corpus), len(table), table["clip"].nunique())
 
 
 def predict_transfer(study: Study, run: str) -> None:
     """Let the network of `run` predict the second corpus as ``transfer_window_rule`` cuts it."""
-    from lib import training  # which loads TensorFlow
+    from lib.training import loop  # which loads TensorFlow
 
-    training.configure(1)
-    array, table = sequences.load(study.sequences("ravdess"))
+    loop.configure(1)
+    array, table = cutting.load(study.sequences("ravdess"))
     folder = study.runs(TRAINING) / run
-    model = training.load_model(folder / "model.keras")
-    predicted = training.predictions(model, array, table, np.arange(len(table)), study.settings["batch"])
+    model = loop.load_model(folder / "model.keras")
+    predicted = loop.predictions(model, array, table, np.arange(len(table)), study.settings["batch"])
     write_table(predicted, folder / f"transfer_predictions_{study.settings['transfer_window_rule']}.csv")
 
 

@@ -10,8 +10,8 @@ import sys
 import nbformat
 from nbclient import NotebookClient
 
-from lib.paths import NOTEBOOKS, ROOT
-from lib.runner import kernel_files
+from lib.base.paths import NOTEBOOKS, ROOT
+from lib.run.runner import kernel_files
 from lib.study import load
 
 RECORD = ROOT / "tests" / "sample_runs"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.path import Path as Polygon
 
-from lib.alignment import (
+from lib.faces.alignment import (
     OUTLINE,
     RADIUS,
     RAISE,
@@ -18,8 +18,8 @@ from lib.alignment import (
     similarity,
     transform,
 )
-from lib.openface import find_pictures, read_features
-from lib.video import read_frames
+from lib.faces.openface import find_pictures, read_features
+from lib.faces.video import read_frames
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import audit
-from lib.claims import Claims
-from lib.emotions import EMOTIONS
+from lib.base.emotions import EMOTIONS
+from lib.claims import audit
+from lib.claims.settle import Claims
 
 
 @given(st.integers(1, 3000), st.integers(0, 3000), st.integers(0, 3))
@@ -76,7 +76,7 @@ def paper(tmp_path, monkeypatch):
     """A copy of the paper's Figure 5 that a test may complete or break."""
     for name in ("fig5", "fig5_margins"):
         (tmp_path / f"{name}.csv").write_bytes((audit.PAPER / f"{name}.csv").read_bytes())
-    monkeypatch.setattr("lib.paper.PAPER", tmp_path)
+    monkeypatch.setattr("lib.study.paper.PAPER", tmp_path)
     return tmp_path
 
 

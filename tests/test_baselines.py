@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import baselines, votes
-from lib.emotions import EMOTIONS, PROBABILITIES
-from lib.evaluation import accuracy
-from lib.problems import InputProblem
-from lib.splits import split
+from lib.base.emotions import EMOTIONS, PROBABILITIES
+from lib.base.problems import InputProblem
+from lib.measures import baselines, votes
+from lib.measures.evaluation import accuracy
+from lib.measures.uncertainty import calibration_error, compare, interval
+from lib.sequences.splits import split
 from lib.synthetic import DIALS
 from lib.synthetic.actors import cast
 from lib.synthetic.anatomy import landmarks
 from lib.synthetic.motion import perform
 from lib.synthetic.muscles import controls, shape
-from lib.uncertainty import calibration_error, compare, interval
 
 FRAMES = 40
 REST = landmarks(cast(9001)) * 60 + 150  # pixels
@@ -40,7 +40,7 @@ def performed(actor, emotion, rng):
 
 
 def write(folder, actor, clips, success=None):
-    """An actor's file as lib.faces writes it, less what the baseline does not read."""
+    """An actor's file as lib.faces.corpus writes it, less what the baseline does not read."""
     frames = np.concatenate(list(clips.values()))
     np.savez(
         folder / f"{actor}.npz",

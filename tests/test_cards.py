@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import cards, results, sequences, splits
-from lib.cremad import LEVELS, clip_table
-from lib.emotions import EMOTIONS
-from lib.metrics import write_metrics
-from lib.paths import ROOT, write_table
-from lib.problems import InputProblem, write_problems
-from lib.study import CORPORA, load
+from lib.base.emotions import EMOTIONS
+from lib.base.files import write_problems, write_table
+from lib.base.paths import ROOT
+from lib.base.problems import InputProblem
+from lib.corpora.cremad import LEVELS, clip_table
+from lib.report import cards
+from lib.sequences import cutting, splits
+from lib.study import CORPORA, load, results
+from lib.study.metrics import write_metrics
 from lib.synthetic import plan
 from lib.synthetic.actors import cast
 
@@ -47,11 +49,11 @@ def fill(study):
         rule = "windows" if corpus == "cremad" else "first"
         write_table(clips, study.data(corpus) / "clips.csv")
         write_table(faces, study.faces(corpus) / "faces.csv")
-        write_table(sequences.plan(clips, faces, rule, 75, 35), study.sequences(corpus) / "sequences.csv")
+        write_table(cutting.plan(clips, faces, rule, 75, 35), study.sequences(corpus) / "sequences.csv")
         write_problems([], study.data(corpus) / "problems_clips.csv")
     cell = next(cell for cell in study.grid if (cell.layers, cell.learning_rate) == (6, 0.001))
     shutil.copytree(RECORD / cell.run, study.training(cell))
-    cut = sequences.read_table(study.sequences("cremad") / "sequences.csv")
+    cut = cutting.read_table(study.sequences("cremad") / "sequences.csv")
     part = splits.split(cut, "paper", study.settings["split_sizes"], study.settings["seed"])
     actors = {name: sorted(set(cut.loc[part == name, "actor"].tolist())) for name in splits.PARTS}
     change(study.training(cell), actors=actors)
@@ -99,7 +101,7 @@ def change(folder, **metrics):
 
 def edit(path, **columns):
     """Set columns of a table."""
-    write_table(sequences.read_table(path).assign(**columns), path)
+    write_table(cutting.read_table(path).assign(**columns), path)
 
 
 def rows(text, *cells):
@@ -183,11 +185,11 @@ def test_files_that_are_not_used_are_named_without_their_folder(study):
     problems = [InputProblem(Path("/secret/place") / f"{i}.flv", "is a pointer | not a video", "x") for i in range(30)]
     write_problems(problems, study.data("cremad") / "problems_clips.csv")
     faces = study.faces("cremad") / "faces.csv"
-    table = sequences.read_table(faces)
+    table = cutting.read_table(faces)
     blind = table.loc[0, "clip"]
     edit(faces, frames_with_face=table["frames_with_face"].where(table.index > 0, 0))
     cut = study.sequences("cremad") / "sequences.csv"
-    write_table(sequences.read_table(cut).query("clip != @blind"), cut)
+    write_table(cutting.read_table(cut).query("clip != @blind"), cut)
     sheet = cards.rendered(study)["data_sheet"]
     assert "/secret" not in sheet and rows(sheet, "0.flv") == [["0.flv", "is a pointer \\", "not a video"]]
     assert "files that are not used:** 30." in sheet and "The first 20; the rest" in sheet
@@ -197,7 +199,7 @@ def test_files_that_are_not_used_are_named_without_their_folder(study):
 @pytest.mark.parametrize("missing", [["age"], ["sex", "age", "race"]], ids="+".join)
 def test_what_nobody_knows_of_an_actor_breaks_nothing(study, training, missing):
     path = study.data("cremad") / "clips.csv"
-    clips = sequences.read_table(path)
+    clips = cutting.read_table(path)
     first = clips["actor"] == clips["actor"].min()
     edit(path, **{column: clips[column].mask(first) for column in missing})
     if "sex" in missing:

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import check_real, models, paths
-from lib.check_real import COLUMNS, differences, main, verdicts
+from lib.base import paths
+from lib.faces import check_real, models
+from lib.faces.check_real import COLUMNS, differences, main, verdicts
+from lib.faces.video import FPS
 from lib.synthetic.corpus import plan, render_clip, write_video
-from lib.video import FPS
 
 HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)
 needs_models = pytest.mark.skipif(not HAVE_MODELS, reason="the landmark models are not there: run `make setup`")

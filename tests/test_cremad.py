@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import cremad
-from lib.emotions import EMOTIONS
-from lib.pointers import LISTED, read_pointer
-from lib.problems import InputProblem
+from lib.base.emotions import EMOTIONS
+from lib.base.problems import InputProblem
+from lib.corpora import cremad
+from lib.corpora.pointers import LISTED, read_pointer
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 265922\n"
 HEADER = '"ActorID","Age","Sex","Race","Ethnicity"\n'

@@ -1,4 +1,4 @@
-"""lib.doctor: each thing that is missing or wrong is told in one line, with the command that helps."""
+"""lib.run.doctor: each thing that is missing or wrong is told in one line, with the command that helps."""
 
 import hashlib
 import re
@@ -9,13 +9,13 @@ import sys
 import pandas as pd
 import pytest
 
-from lib import paths
-from lib.doctor import MISSING, OK, WRONG
-from lib.doctor.__main__ import examine, main
-from lib.doctor.machine import ask_tensorflow, available_memory, check_machine, check_packages, check_workflow
-from lib.models import MODELS
-from lib.obtain import cremad as source
-from lib.obtain import ravdess as archives
+from lib.base import paths
+from lib.corpora.obtain import cremad as source
+from lib.corpora.obtain import ravdess as archives
+from lib.faces.models import MODELS
+from lib.run.doctor import MISSING, OK, WRONG
+from lib.run.doctor.__main__ import examine, main
+from lib.run.doctor.machine import ask_tensorflow, available_memory, check_machine, check_packages, check_workflow
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def workspace(tmp_path, monkeypatch):
     folder = tmp_path / "workspace"
     folder.mkdir()
     monkeypatch.setenv("STUDY_WORKSPACE", str(folder))
-    monkeypatch.setattr("lib.doctor.__main__.ask_tensorflow", lambda: None)  # it takes seconds
+    monkeypatch.setattr("lib.run.doctor.__main__.ask_tensorflow", lambda: None)  # it takes seconds
     return folder
 
 
@@ -78,7 +78,7 @@ def test_pointers_instead_of_videos(workspace):
 def test_a_folder_elsewhere_is_completed_where_it_is(tmp_path):
     folder = clone(tmp_path / "CREMA-D", CLIPS)
     (command,) = {f.command for f in corpora({"cremad": str(folder)}) if f.subject == "CREMA-D" and f.mark == WRONG}
-    assert command == f".venv/bin/python -m lib.obtain cremad --folder {folder}"
+    assert command == f".venv/bin/python -m lib.corpora.obtain cremad --folder {folder}"
 
 
 def test_missing_actors_and_demographics(workspace):
@@ -180,7 +180,7 @@ def test_lock_that_snakemake_left(workspace, capsys):
 def test_too_little_disk_and_memory(monkeypatch):
     usage = type("usage", (), {"free": 10_000_000})
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr("lib.doctor.machine.available_memory", lambda: 2e9)
+    monkeypatch.setattr("lib.run.doctor.machine.available_memory", lambda: 2e9)
     findings = {finding.subject: finding for finding in check_machine()}
     assert findings["disk"].blocks
     assert findings["memory"].mark == WRONG

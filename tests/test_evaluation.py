@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import evaluation
-from lib.emotions import EMOTIONS
+from lib.base.emotions import EMOTIONS
+from lib.measures import evaluation
 
 TRUE = ["angry"] * 4 + ["sad"] * 2 + ["happy"] * 2
 SAID = ["angry", "angry", "fear", "sad", "sad", "angry", "happy", "happy"]

@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from test_openface import write_picture, write_table
 
-from lib import faces as module
-from lib import models, paths
-from lib.faces import COLUMNS, mask_clip, mask_corpus
-from lib.landmarks import FaceMesh
-from lib.problems import InputProblem
+from lib.base import paths
+from lib.base.problems import InputProblem
+from lib.faces import corpus as module
+from lib.faces import models
+from lib.faces.corpus import COLUMNS, mask_clip, mask_corpus
+from lib.faces.landmarks import FaceMesh
+from lib.faces.video import FPS
 from lib.synthetic.corpus import plan, render_clip, write_video
-from lib.video import FPS
 
 HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)
 pytestmark = pytest.mark.skipif(not HAVE_MODELS, reason="the landmark models are not there: run `make setup`")

@@ -20,12 +20,16 @@ import yaml
 from test_faces import HAVE_MODELS, contents, mask
 from test_training import task  # noqa: F401
 
-from lib import cremad, runner, sequences, training
-from lib.checkpoint import State, save
-from lib.paths import ROOT, models_dir, written_atomically
-from lib.problems import InputProblem
+from lib.base.files import written_atomically
+from lib.base.paths import ROOT, models_dir
+from lib.base.problems import InputProblem
+from lib.corpora import cremad
+from lib.run import runner
+from lib.sequences import cutting
 from lib.study import load
 from lib.synthetic import render_corpus
+from lib.training import loop
+from lib.training.checkpoint import State, save
 
 SEED = int(os.environ.get("FAULTS_SEED", "2021"))
 TRAINING_KILLS, MASKING_KILLS, WORKFLOW_KILLS = 10, 8, 2
@@ -65,16 +69,16 @@ KILLER = """
 import json, os, signal, sys, time
 from pathlib import Path
 import numpy as np
-from lib import training
+from lib.training import loop
 
-training.configure(threads=1)
+loop.configure(threads=1)
 task = json.loads(Path("task.json").read_text())
 sequences = np.load("sequences.npy", mmap_mode="r")
 rng, planned, kills = np.random.default_rng([int(sys.argv[2]), 1]), int(sys.argv[1]), 0
 while True:
     child = os.fork()  # spares the import; TensorFlow itself starts in the child
     if not child:
-        training.train(Path("run"), sequences=sequences, **task)
+        loop.train(Path("run"), sequences=sequences, **task)
         os._exit(0)
     if kills < planned:
         goal = kills * task["epochs"] // (planned + 2)
@@ -94,7 +98,7 @@ while True:
 
 def test_a_training_killed_at_random_moments_ends_with_the_same_bytes(task, tmp_path):  # noqa: F811
     epochs = 3 * TRAINING_KILLS
-    training.train(tmp_path / "undisturbed", epochs=epochs, **task)
+    loop.train(tmp_path / "undisturbed", epochs=epochs, **task)
     arrays = ("labels", "train", "validation")
     parameters = {key: np.asarray(value).tolist() if key in arrays else value for key, value in task.items()}
     np.save(tmp_path / "sequences.npy", parameters.pop("sequences"))
@@ -104,8 +108,8 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_bytes(task, tmp_
     assert done.stdout.strip() == str(TRAINING_KILLS), done.stderr
     for name in ("history.csv", f"checkpoints/epoch-{epochs:04d}.npz"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes(), name
-    models = [training.load_model(tmp_path / run / "model.keras") for run in ("run", "undisturbed")]
-    assert training.weights_digest(models[0]) == training.weights_digest(models[1])
+    models = [loop.load_model(tmp_path / run / "model.keras") for run in ("run", "undisturbed")]
+    assert loop.weights_digest(models[0]) == loop.weights_digest(models[1])
     assert len(list((tmp_path / "run" / "checkpoints").iterdir())) == 3, "two checkpoints and the lock"
 
 
@@ -119,7 +123,7 @@ def corpus(tmp_path_factory):
 
 MASK = """
 import sys, pandas as pd
-from lib.faces import mask_corpus
+from lib.faces.corpus import mask_corpus
 if __name__ == "__main__":
     mask_corpus(pd.read_csv(sys.argv[1]), sys.argv[2], processes=int(sys.argv[3]), progress=False)
 """
@@ -148,7 +152,7 @@ def test_masking_killed_at_random_moments_ends_with_the_same_bytes(corpus, tmp_p
 
 @pytest.fixture
 def study(corpus, tmp_path):
-    """Call of `lib.workflow` for a study on the corpus in a workspace of its own, up to CREMA-D's sequences."""
+    """Call of `lib.run.workflow` for a study on the corpus in a workspace of its own, up to CREMA-D's sequences."""
     content = yaml.safe_load((ROOT / "config/tiny.yaml").read_text())
     del content["render"]
     content |= {"study": "faults", "title": "faults"}
@@ -156,7 +160,7 @@ def study(corpus, tmp_path):
     (tmp_path / "faults.yaml").write_text(yaml.safe_dump(content))
     workspace = tmp_path / "workspace"
     environment = os.environ | {"STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
-    command = [sys.executable, "-m", "lib.workflow", "--cores", "2", "data/faults/cremad/sequences.csv"]
+    command = [sys.executable, "-m", "lib.run.workflow", "--cores", "2", "data/faults/cremad/sequences.csv"]
     command += ["--config", f"study={tmp_path / 'faults.yaml'}"]
 
     def start(**options):
@@ -212,10 +216,10 @@ def test_snakemake_killed_at_random_moments_and_started_twice(study, corpus):
     expected, made = study.workspace / "expected", study.data / "cremad"
     table = mask(clips, expected)
     rule = study.settings["window_rule"]
-    table = sequences.cut(clips, table, expected, expected / "sequences.npy", study.settings, rule)
+    table = cutting.cut(clips, table, expected, expected / "sequences.npy", study.settings, rule)
     assert contents(made / "faces") == contents(expected)
     assert (made / "sequences.npy").read_bytes() == (expected / "sequences.npy").read_bytes()
-    assert sequences.read_table(made / "sequences.csv")["clip"].tolist() == table["clip"].tolist()
+    assert cutting.read_table(made / "sequences.csv")["clip"].tolist() == table["clip"].tolist()
     assert not list(made.rglob(".*")), "nothing half-written is left"
 
 
@@ -223,7 +227,7 @@ def test_a_lock_that_is_not_ours_is_left_alone(tmp_path):
     locks = tmp_path / ".snakemake/locks"
     locks.mkdir(parents=True)
     (locks / "0.input.lock").write_text("x")
-    command = [sys.executable, "-m", "lib.workflow", "--cores", "1", "--config", "study=tiny"]
+    command = [sys.executable, "-m", "lib.run.workflow", "--cores", "1", "--config", "study=tiny"]
     environment = os.environ | {"STUDY_WORKSPACE": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
@@ -306,8 +310,8 @@ def test_a_full_disk_at_the_sequences(small_disk, tmp_path):
     settings = {"window_frames": 75, "window_minimum_frames": 35}
     arguments = (*few_faces(tmp_path), tmp_path, small_disk / "sequences.npy", settings, "windows")
     fill(small_disk, 100_000)
-    full(small_disk, lambda: sequences.cut(*arguments))
-    assert len(sequences.cut(*arguments)) == 1
+    full(small_disk, lambda: cutting.cut(*arguments))
+    assert len(cutting.cut(*arguments)) == 1
 
 
 @needs_models
@@ -321,17 +325,17 @@ def test_a_full_disk_at_masking(small_disk, corpus):
 
 
 def test_a_full_disk_at_training(task, small_disk, tmp_path):  # noqa: F811
-    training.train(tmp_path / "run", epochs=3, **task)
-    training.train(small_disk / "run", epochs=2, **task)
+    loop.train(tmp_path / "run", epochs=3, **task)
+    loop.train(small_disk / "run", epochs=2, **task)
     fill(small_disk, 20_000)
-    full(small_disk, lambda: training.train(small_disk / "run", epochs=3, **task))
-    training.train(small_disk / "run", epochs=3, **task)
+    full(small_disk, lambda: loop.train(small_disk / "run", epochs=3, **task))
+    loop.train(small_disk / "run", epochs=3, **task)
     assert (small_disk / "run/history.csv").read_bytes() == (tmp_path / "run/history.csv").read_bytes()
 
 
 def test_a_full_disk_at_the_network_file(task, small_disk):  # noqa: F811
-    training.train(small_disk / "run", epochs=1, **task)
-    model = training.load_model(small_disk / "run/model.keras")
+    loop.train(small_disk / "run", epochs=1, **task)
+    model = loop.load_model(small_disk / "run/model.keras")
     fill(small_disk, 20_000)
 
     def write():
@@ -339,13 +343,13 @@ def test_a_full_disk_at_the_network_file(task, small_disk):  # noqa: F811
             model.save(temporary)
 
     full(small_disk, write)
-    assert training.weights_digest(training.load_model(small_disk / "run/model.keras"))
+    assert loop.weights_digest(loop.load_model(small_disk / "run/model.keras"))
 
 
 def test_a_folder_that_cannot_be_written(task, read_only, caplog):  # noqa: F811
     state = State("x", np.zeros((1, 4)), [], [], [])
     calls = [
-        lambda: training.train(read_only / "run", epochs=1, **task),
+        lambda: loop.train(read_only / "run", epochs=1, **task),
         lambda: save(state, read_only),
         lambda: written_atomically(read_only / "done.csv").__enter__(),
     ]
@@ -356,7 +360,7 @@ def test_a_folder_that_cannot_be_written(task, read_only, caplog):  # noqa: F811
     caplog.clear()
     assert runner.main([str(ROOT / "notebooks/01_dataset_audit.ipynb"), str(read_only / "run")]) == 1
     assert len(caplog.records) == 1 and "cannot be written" in caplog.text
-    command = [sys.executable, "-m", "lib.workflow", "--cores", "1", "--config", "study=tiny"]
+    command = [sys.executable, "-m", "lib.run.workflow", "--cores", "1", "--config", "study=tiny"]
     environment = os.environ | {"STUDY_WORKSPACE": str(read_only)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "cannot be written" in done.stderr
@@ -372,11 +376,11 @@ def test_a_damaged_cache_is_named_with_what_to_do(tmp_path, damage):
     clips, faces = few_faces(tmp_path)
     settings = {"window_frames": 75, "window_minimum_frames": 35}
     array = tmp_path / "sequences.npy"
-    sequences.cut(clips, faces, tmp_path, array, settings, "windows").to_csv(tmp_path / "sequences.csv", index=False)
+    cutting.cut(clips, faces, tmp_path, array, settings, "windows").to_csv(tmp_path / "sequences.csv", index=False)
     whole = array.read_bytes()
     for path, call in (
-        (array, lambda: sequences.load(tmp_path)),
-        (tmp_path / "1.npz", lambda: sequences.cut(clips, faces, tmp_path, array, settings, "windows")),
+        (array, lambda: cutting.load(tmp_path)),
+        (tmp_path / "1.npz", lambda: cutting.cut(clips, faces, tmp_path, array, settings, "windows")),
     ):
         content = path.read_bytes()
         path.write_bytes({"cut": content[: len(content) // 2], "other": bytes(9999), "empty": b""}[damage])

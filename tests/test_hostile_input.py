@@ -23,13 +23,17 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib import checkpoint, cremad, faces, models, openface, ravdess, records, sequences, study
-from lib.checkpoint import State
-from lib.metrics import read_metrics
-from lib.obtain import cremad as cremad_source
-from lib.obtain import ravdess as ravdess_source
-from lib.pointers import read_pointer
-from lib.problems import InputProblem
+from lib.base.problems import InputProblem
+from lib.corpora import cremad, ravdess, records
+from lib.corpora.obtain import cremad as cremad_source
+from lib.corpora.obtain import ravdess as ravdess_source
+from lib.corpora.pointers import read_pointer
+from lib.faces import corpus, models, openface
+from lib.sequences import cutting
+from lib.study import study
+from lib.study.metrics import read_metrics
+from lib.training import checkpoint
+from lib.training.checkpoint import State
 
 SECONDS = 10  # for one input; all of them take well under one on an idle machine
 MEMORY = 8 << 30  # bytes of addresses; a reader that believes a header's terabytes runs into it
@@ -439,12 +443,12 @@ def test_masked_faces_of_an_earlier_run(tmp_path):
         cv2.imwrite(str(given / "a_aligned" / f"frame_det_00_{frame:06d}.bmp"), picture)
     clips = pd.DataFrame({"clip": ["a"], "path": ["a.flv"], "actor": [1]})
     options = {"backend": "openface", "openface_folder": given, "processes": 1, "progress": False}
-    first = faces.mask_corpus(clips, out, **options)
+    first = corpus.mask_corpus(clips, out, **options)
     with np.load(out / "1.npz") as file:
         arrays = dict(file)
     for turn in range(150):
         (out / "1.npz").write_bytes(mutate_npz(rng, arrays))
-        table = survive(tmp_path, faces.mask_corpus, clips, out, **options, note=turn)
+        table = survive(tmp_path, corpus.mask_corpus, clips, out, **options, note=turn)
         assert list(table.columns) == list(first.columns)
         assert len(table) == 1
 
@@ -463,7 +467,7 @@ def test_masked_faces(tmp_path):
     for turn in range(250):
         content = mutate_npz(rng, arrays)
         path.write_bytes(content)
-        survive(tmp_path, sequences.cut, clips, table, tmp_path, out, settings, "windows", note=turn)
+        survive(tmp_path, cutting.cut, clips, table, tmp_path, out, settings, "windows", note=turn)
     assert sorted(p.name for p in tmp_path.iterdir() if not p.name.startswith(".")) == ["1.npz", "sequences.npy"]
 
 
@@ -478,7 +482,7 @@ def test_sequences(tmp_path):
         head = HEADERS[turn % len(HEADERS)] if turn % 4 == 0 else mutate(rng, array[:128])
         (tmp_path / "sequences.npy").write_bytes(head + array[128:])
         (tmp_path / "sequences.csv").write_bytes(mutate_table(rng, table) if turn % 2 else table.encode())
-        survive(tmp_path, sequences.load, tmp_path, note=head[:200])
+        survive(tmp_path, cutting.load, tmp_path, note=head[:200])
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -533,14 +537,14 @@ def test_archives(tmp_path):
 READ_ALL = """
 import sys
 from pathlib import Path
-from lib.problems import InputProblem
+from lib.base.problems import InputProblem
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[3]), int(sys.argv[3])))
 if sys.argv[1] == "video":
-    from lib.video import read_frames
+    from lib.faces.video import read_frames
     read = lambda path: sum(1 for _ in read_frames(path))
 else:
-    from lib.training import load_model as read
+    from lib.training.loop import load_model as read
     from test_hostile_input import make_networks
     make_networks(Path(sys.argv[2]))
 for path in sorted(Path(sys.argv[2]).iterdir()):
@@ -619,7 +623,7 @@ def test_pictures(tmp_path):
 
 def make_networks(folder):
     """Archives of Keras, among them ones that name code to run."""
-    from lib import network
+    from lib.training import network
 
     model = network.build(5, study.load("sample").settings, seed=1, learning_rate=1e-3)
     good = folder / "00.keras"

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib import paths
-from lib.paper import assumptions
-from lib.problems import InputProblem, write_problems
+from lib.base import files, paths
+from lib.base.files import write_problems
+from lib.base.problems import InputProblem
+from lib.study.paper import assumptions
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
 README = (paths.ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,8 +32,8 @@ def test_environment_equals_the_lock():
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.csv"
-    paths.write_text(path, "old")
-    with pytest.raises(RuntimeError), paths.written_atomically(path) as temporary:
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.written_atomically(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"

@@ -5,12 +5,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from lib import models, paths
-from lib.landmarks import MESH_TO_68, TOWARDS_OPENFACE, FaceMesh, correct, fetch_models
-from lib.openface import read_features
-from lib.problems import InputProblem
+from lib.base import paths
+from lib.base.problems import InputProblem
+from lib.faces import models
+from lib.faces.landmarks import MESH_TO_68, TOWARDS_OPENFACE, FaceMesh, correct, fetch_models
+from lib.faces.openface import read_features
+from lib.faces.video import read_frames
 from lib.synthetic.corpus import plan, render_clip
-from lib.video import read_frames
 
 HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)
 needs_models = pytest.mark.skipif(not HAVE_MODELS, reason="the landmark models are not there: run `make setup`")

@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from lib.__main__ import main
-from lib.paths import CONFIG
-from lib.pointers import LISTED
-from lib.sequences import read_table
+from lib.base.paths import CONFIG
+from lib.corpora.pointers import LISTED
+from lib.sequences.cutting import read_table
 
 BAD = ["1064_IEO_DIS_MD", "1076_MTI_SAD_XX"]
 SUSPICIOUS = ["1006_TIE_HAP_XX", "1047_IEO_SAD_LO"]

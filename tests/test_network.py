@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from lib import network, paper
-from lib.backend import keras, tf
-from lib.training import configure, load_model
+from lib.study import paper
+from lib.training import network
+from lib.training.backend import keras, tf
+from lib.training.loop import configure, load_model
 
 configure(threads=1)
 

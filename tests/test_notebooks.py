@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import nbformat
 import pytest
 
-from lib.paths import NOTEBOOKS, ROOT, models_dir
+from lib.base.paths import NOTEBOOKS, ROOT, models_dir
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 RECORD = ROOT / "tests" / "sample_runs"

@@ -1,4 +1,4 @@
-"""lib.obtain against a local server that breaks off, is slow, lies and sends wrong bytes, and against odd archives."""
+"""Obtaining the corpora: a local server that breaks off, is slow, lies and sends wrong bytes; odd archives."""
 
 import collections
 import hashlib
@@ -18,12 +18,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from lib.obtain import cremad, files, ravdess
-from lib.obtain.__main__ import main
-from lib.obtain.files import Remote
-from lib.obtain.transfer import Patience, download
-from lib.pointers import read_pointer
-from lib.problems import InputProblem
+from lib.base.problems import InputProblem
+from lib.corpora.obtain import cremad, files, ravdess
+from lib.corpora.obtain.__main__ import main
+from lib.corpora.obtain.files import Remote
+from lib.corpora.obtain.transfer import Patience, download
+from lib.corpora.pointers import read_pointer
 
 HASTY = Patience(attempts=3, pause=0.01, longest_pause=0.05, connect=2, read=0.4)
 GIT = shutil.which("git")
@@ -662,7 +662,7 @@ def test_command_killed_in_the_middle_goes_on(site, tmp_path):
     publish(site, {1: archive(1)})
     path = "/records/1188976/files/Video_Speech_Actor_01.zip"
     site.faults[path] = ["slow:2000"]
-    command = [sys.executable, "-m", "lib.obtain", "ravdess", "--actors", "1", "--to", str(tmp_path)]
+    command = [sys.executable, "-m", "lib.corpora.obtain", "ravdess", "--actors", "1", "--to", str(tmp_path)]
     command += ["--zenodo", site.address]
     part = tmp_path / "ravdess" / ".archives" / ".Video_Speech_Actor_01.zip.part"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.alignment import SIZE
-from lib.openface import find_pictures, read_aligned, read_features
-from lib.problems import InputProblem
+from lib.base.problems import InputProblem
+from lib.faces.alignment import SIZE
+from lib.faces.openface import find_pictures, read_aligned, read_features
 
 NEW = ["frame", "face_id", "timestamp", "confidence", "success"]
 OLD = ["frame", "timestamp", "confidence", "success"]

@@ -4,10 +4,11 @@ import nbformat
 import pandas as pd
 import pytest
 
-from lib import audit, paper
-from lib.claims import COLUMNS, VERDICTS, Claims
-from lib.emotions import EMOTIONS
-from lib.paths import NOTEBOOKS, PAPER
+from lib.base.emotions import EMOTIONS
+from lib.base.paths import NOTEBOOKS, PAPER
+from lib.claims import audit
+from lib.claims.settle import COLUMNS, VERDICTS, Claims
+from lib.study import paper
 
 
 def test_table_1_has_the_twelve_runs():

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from lib import cremad, ravdess
-from lib.problems import InputProblem
+from lib.base.problems import InputProblem
+from lib.corpora import cremad, ravdess
 
 
 def put(folder, clip, content=b"mp4"):

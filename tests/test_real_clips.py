@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from lib import __main__ as steps
-from lib import sequences
-from lib.paths import CONFIG
+from lib.base.paths import CONFIG
+from lib.sequences import cutting
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def made(real_data, tmp_path_factory):
 
 
 def test_names_become_labels(made):
-    cremad, ravdess = (sequences.read_table(made / corpus / "clips.csv") for corpus in ("cremad", "ravdess"))
+    cremad, ravdess = (cutting.read_table(made / corpus / "clips.csv") for corpus in ("cremad", "ravdess"))
     assert cremad.set_index("clip")["emotion"].to_dict() == {
         "1001_DFA_ANG_XX": "angry",
         "1001_DFA_HAP_XX": "happy",
@@ -38,7 +38,7 @@ def test_names_become_labels(made):
 
 
 def test_every_frame_of_every_clip_has_a_face(made):
-    faces = pd.concat(sequences.read_table(made / corpus / "faces.csv") for corpus in ("cremad", "ravdess"))
+    faces = pd.concat(cutting.read_table(made / corpus / "faces.csv") for corpus in ("cremad", "ravdess"))
     assert faces["frames"].tolist() == faces["frames_with_face"].tolist()
     assert faces.set_index("clip")["frames"].to_dict() | {"01-01-05-02-02-01-01": 123} == {
         "1001_DFA_ANG_XX": 67,
@@ -51,12 +51,12 @@ def test_every_frame_of_every_clip_has_a_face(made):
 
 
 def test_sequences_are_75_masked_faces(made):
-    array, table = sequences.load(made / "cremad")
+    array, table = cutting.load(made / "cremad")
     assert array.shape == (3, 75, 28, 28, 3)
     assert table["padded"].tolist() == [8, 19, 14]
     corners = array[:, :, [0, -1]][:, :, :, [0, -1]]
     assert corners.mean() < 12 and array[:, :, 10:18, 10:18].mean() > 60  # black outside, a face inside
-    longer, transferred = sequences.load(made / "ravdess")
+    longer, transferred = cutting.load(made / "ravdess")
     assert transferred["first_frame"].tolist() == [0, 0, 0] and transferred["padded"].sum() == 0
 
 
@@ -73,6 +73,6 @@ def test_a_study_on_openface_faces_differs_in_the_pixels_only(made, real_data, t
     folder = tmp_path / "data" / "paper" / "cremad"
     for name in ("clips.csv", "faces.csv", "sequences.csv"):
         assert (folder / name).read_bytes() == (made / "cremad" / name).read_bytes()
-    theirs, ours = (sequences.load(where)[0].astype(int) for where in (folder, made / "cremad"))
+    theirs, ours = (cutting.load(where)[0].astype(int) for where in (folder, made / "cremad"))
     difference = abs(theirs - ours).mean()
     assert theirs.shape == ours.shape and 0 < difference < 8

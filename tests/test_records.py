@@ -6,8 +6,8 @@ import tarfile
 import pandas as pd
 import pytest
 
-from lib import records
-from lib.problems import InputProblem
+from lib.base.problems import InputProblem
+from lib.corpora import records
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from lib import runner
-from lib.problems import InputProblem
+from lib.base.problems import InputProblem
+from lib.run import runner
 
 CODE = "import json, pathlib\npathlib.Path(out, 'metrics.json').write_text(json.dumps({'n': n}))"
 

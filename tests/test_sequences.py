@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import sequences
-from lib.problems import InputProblem
+from lib.base.problems import InputProblem
+from lib.sequences import cutting
 
 SETTINGS = {"window_frames": 75, "window_minimum_frames": 35}
 
@@ -26,7 +26,7 @@ SETTINGS = {"window_frames": 75, "window_minimum_frames": 35}
     ],
 )
 def test_windows_at_the_papers_thresholds(frames, expected):
-    assert sequences.windows(frames, "windows") == expected
+    assert cutting.windows(frames, "windows") == expected
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_windows_at_the_papers_thresholds(frames, expected):
     ],
 )
 def test_one_window_rules(rule, expected):
-    assert sequences.windows(110, rule) == expected
+    assert cutting.windows(110, rule) == expected
 
 
-@given(st.integers(0, 2000), st.sampled_from(sequences.RULES))
+@given(st.integers(0, 2000), st.sampled_from(cutting.RULES))
 def test_every_window_lies_in_the_clip_and_none_overlap(frames, rule):
-    cut = sequences.windows(frames, rule)
+    cut = cutting.windows(frames, rule)
     assert all(35 <= length <= 75 and start >= 0 and start + length <= frames for start, length in cut)
     assert all(a[0] + a[1] <= b[0] for a, b in zip(cut, cut[1:], strict=False))
     assert bool(cut) == (frames >= 35)
@@ -52,13 +52,13 @@ def test_every_window_lies_in_the_clip_and_none_overlap(frames, rule):
 
 def test_unknown_rule_is_named():
     with pytest.raises(ValueError, match="sliding"):
-        sequences.windows(80, "sliding")
+        cutting.windows(80, "sliding")
 
 
 @given(st.integers(1, 75))
 def test_padding_repeats_the_last_frame(frames):
     faces = np.arange(frames, dtype=np.uint8).reshape(frames, 1, 1, 1)
-    padded = sequences.pad(faces)
+    padded = cutting.pad(faces)
     assert padded.shape == (75, 1, 1, 1)
     assert (padded[:frames] == faces).all()
     assert (padded[frames:] == faces[-1]).all()
@@ -81,9 +81,9 @@ def corpus(folder, lengths):
 
 def test_cut_writes_each_window_where_the_table_says(tmp_path):
     clips, faces = corpus(tmp_path, [[40, 120, 20], [75]])
-    table = sequences.cut(clips, faces, tmp_path, tmp_path / "s" / "sequences.npy", SETTINGS, "windows")
+    table = cutting.cut(clips, faces, tmp_path, tmp_path / "s" / "sequences.npy", SETTINGS, "windows")
     table.to_csv(tmp_path / "s" / "sequences.csv", index=False)
-    array, read = sequences.load(tmp_path / "s")
+    array, read = cutting.load(tmp_path / "s")
     assert table["clip"].tolist() == ["0_0", "0_1", "0_1", "1_0"]
     assert table["padded"].tolist() == [35, 0, 30, 0]
     assert read["sentence"].tolist() == ["01"] * 4
@@ -95,34 +95,34 @@ def test_cut_writes_each_window_where_the_table_says(tmp_path):
 def test_a_clip_without_a_face_gives_no_sequence(tmp_path):
     clips, faces = corpus(tmp_path, [[40, 50]])
     faces.loc[0, "frames_with_face"] = 0
-    assert sequences.plan(clips, faces, "windows", 75, 35)["clip"].tolist() == ["0_1"]
+    assert cutting.plan(clips, faces, "windows", 75, 35)["clip"].tolist() == ["0_1"]
 
 
 def test_a_damaged_file_is_named(tmp_path):
     clips, faces = corpus(tmp_path, [[40]])
     (tmp_path / "0.npz").write_bytes((tmp_path / "0.npz").read_bytes()[:500])
     with pytest.raises(InputProblem, match=r"0\.npz"):
-        sequences.cut(clips, faces, tmp_path, tmp_path / "sequences.npy", SETTINGS, "windows")
+        cutting.cut(clips, faces, tmp_path, tmp_path / "sequences.npy", SETTINGS, "windows")
     assert not (tmp_path / "sequences.npy").exists()
 
 
 def test_a_missing_or_truncated_array_is_named(tmp_path):
     with pytest.raises(InputProblem, match="make reproduce"):
-        sequences.load(tmp_path)
+        cutting.load(tmp_path)
     clips, faces = corpus(tmp_path, [[40, 50]])
-    sequences.cut(clips, faces, tmp_path, tmp_path / "sequences.npy", SETTINGS, "windows").to_csv(
+    cutting.cut(clips, faces, tmp_path, tmp_path / "sequences.npy", SETTINGS, "windows").to_csv(
         tmp_path / "sequences.csv", index=False
     )
     content = (tmp_path / "sequences.npy").read_bytes()
     (tmp_path / "sequences.npy").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputProblem, match=r"sequences\.npy"):
-        sequences.load(tmp_path)
+        cutting.load(tmp_path)
 
 
 def test_frames_in_another_order_are_the_same_frames():
     array = np.random.default_rng(0).integers(0, 255, (5, 75, 4, 4, 3), dtype=np.uint8)
-    shuffled, last = (sequences.in_order(array, order, seed=1) for order in ("shuffled", "last"))
-    assert sequences.in_order(array, "filmed", seed=1) is array
+    shuffled, last = (cutting.in_order(array, order, seed=1) for order in ("shuffled", "last"))
+    assert cutting.in_order(array, "filmed", seed=1) is array
     assert shuffled.shape == array.shape and len(shuffled) == 5 and shuffled.dtype == np.uint8
     rows = np.array([3, 1])
     assert not np.array_equal(shuffled[rows], array[rows])
@@ -130,6 +130,6 @@ def test_frames_in_another_order_are_the_same_frames():
     for row in range(5):
         assert sorted(map(bytes, shuffled[row])) == sorted(map(bytes, array[row]))
         assert all(np.array_equal(frame, array[row, -1]) for frame in last[row])
-    assert not np.array_equal(shuffled[0], sequences.in_order(array, "shuffled", seed=2)[0])
+    assert not np.array_equal(shuffled[0], cutting.in_order(array, "shuffled", seed=2)[0])
     with pytest.raises(ValueError, match="filmed, shuffled, last"):
-        sequences.in_order(array, "backwards", seed=1)
+        cutting.in_order(array, "backwards", seed=1)

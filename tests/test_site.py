@@ -11,17 +11,18 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from lib import paper, paths, verdicts
-from lib.evaluation import wilson
-from lib.metrics import write_metrics
-from lib.paths import write_table, write_text
-from lib.problems import InputProblem
-from lib.site.__main__ import main
-from lib.site.answer import answer
-from lib.site.beside import Beside, Share
-from lib.site.build import PAGES, build, commands, run_sphinx, section, within_site, write_sources
-from lib.site.collect import OF_THE_PAPER, readable
-from lib.study import TRAINING, load
+from lib.base import paths
+from lib.base.files import write_table, write_text
+from lib.base.problems import InputProblem
+from lib.claims import verdicts
+from lib.measures.evaluation import wilson
+from lib.report.site.__main__ import main
+from lib.report.site.answer import answer
+from lib.report.site.beside import Beside, Share
+from lib.report.site.build import PAGES, build, commands, run_sphinx, section, within_site, write_sources
+from lib.report.site.collect import OF_THE_PAPER, readable
+from lib.study import TRAINING, load, paper
+from lib.study.metrics import write_metrics
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 REAL = """

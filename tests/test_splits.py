@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import records, splits
-from lib.emotions import EMOTIONS
-from lib.sequences import windows
+from lib.base.emotions import EMOTIONS
+from lib.corpora import records
+from lib.sequences import splits
+from lib.sequences.cutting import windows
 
 STATED = (5000, 1000, 1704)
 

@@ -3,10 +3,10 @@
 import pytest
 import yaml
 
-from lib import study
-from lib.cells import flow
-from lib.paths import CONFIG
-from lib.problems import InputProblem
+from lib.base.paths import CONFIG
+from lib.base.problems import InputProblem
+from lib.study import study
+from lib.study.cells import flow
 
 
 @pytest.fixture

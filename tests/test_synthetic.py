@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.emotions import EMOTIONS
-from lib.problems import InputProblem
+from lib.base.emotions import EMOTIONS
+from lib.base.problems import InputProblem
 from lib.synthetic import DIALS, FPS, Clip, frames_of, plan, render_clip, render_corpus, write_video
 from lib.synthetic.actors import cast
 from lib.synthetic.dials import AUS, PROTOTYPES

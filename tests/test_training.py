@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import checkpoint, paper, training
-from lib.backend import keras
-from lib.problems import InputProblem
+from lib.base.problems import InputProblem
+from lib.study import paper
+from lib.training import checkpoint, loop
+from lib.training.backend import keras
 
-training.configure(threads=1)
+loop.configure(threads=1)
 
 EPOCHS = 5
 CPU = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
@@ -46,7 +47,7 @@ def task():
 def undisturbed(task, tmp_path_factory):
     """Folder of a training of `EPOCHS` epochs that nothing happened to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    training.train(folder, epochs=EPOCHS, **task)
+    loop.train(folder, epochs=EPOCHS, **task)
     return folder
 
 
@@ -54,36 +55,36 @@ def assert_equal(folder, reference):
     """Byte-equal: history, the last checkpoint (weights, best weights, optimizer), the network's weights."""
     for name in ("history.csv", f"checkpoints/epoch-{EPOCHS:04d}.npz"):
         assert (folder / name).read_bytes() == (reference / name).read_bytes(), name
-    digests = {training.weights_digest(training.load_model(f / "model.keras")) for f in (folder, reference)}
+    digests = {loop.weights_digest(loop.load_model(f / "model.keras")) for f in (folder, reference)}
     assert len(digests) == 1
 
 
 def test_same_bytes_twice(task, undisturbed, tmp_path):
-    history = training.train(tmp_path, epochs=EPOCHS, **task)
+    history = loop.train(tmp_path, epochs=EPOCHS, **task)
     assert_equal(tmp_path, undisturbed)
     pd.testing.assert_frame_equal(history, pd.read_csv(tmp_path / "history.csv"), check_exact=True)
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["epoch-0004.npz", "epoch-0005.npz", "lock"]
 
 
 def test_another_seed_gives_other_numbers(task, undisturbed, tmp_path):
-    history = training.train(tmp_path, epochs=1, **task | {"seed": 4})
+    history = loop.train(tmp_path, epochs=1, **task | {"seed": 4})
     assert history["train_loss"][0] != pd.read_csv(undisturbed / "history.csv")["train_loss"][0]
 
 
 def test_longer_training_continues_a_shorter_one(task, undisturbed, tmp_path):
     short, long = tmp_path / "short", tmp_path / "long"
-    training.train(short, epochs=2, **task)
+    loop.train(short, epochs=2, **task)
     before = (short / "checkpoints" / "epoch-0002.npz").read_bytes()
     (short / "checkpoints" / "epoch-0001.npz").unlink()
-    training.train(long, epochs=EPOCHS, continue_from=short, **task)
+    loop.train(long, epochs=EPOCHS, continue_from=short, **task)
     assert_equal(long, undisturbed)
     assert (short / "checkpoints" / "epoch-0002.npz").read_bytes() == before
 
 
 def test_another_training_is_not_continued(task, tmp_path, caplog):
-    training.train(tmp_path, epochs=1, **task)
-    fresh = training.train(tmp_path / "fresh", epochs=1, **task | {"learning_rate": 0.02})
-    again = training.train(tmp_path, epochs=1, **task | {"learning_rate": 0.02})
+    loop.train(tmp_path, epochs=1, **task)
+    fresh = loop.train(tmp_path / "fresh", epochs=1, **task | {"learning_rate": 0.02})
+    again = loop.train(tmp_path, epochs=1, **task | {"learning_rate": 0.02})
     pd.testing.assert_frame_equal(fresh, again, check_exact=True)
     assert "other parameters or data" in caplog.text
 
@@ -91,7 +92,7 @@ def test_another_training_is_not_continued(task, tmp_path, caplog):
 def test_fingerprint_tells_parameters_and_data_apart(task):
     def fingerprint(parameters=None, **changes):
         names = ("sequences", "labels", "train", "validation")
-        return training._fingerprint(parameters or {"seed": 1}, *((task | changes)[name] for name in names))
+        return loop._fingerprint(parameters or {"seed": 1}, *((task | changes)[name] for name in names))
 
     sequences = task["sequences"].copy()
     sequences[29, 74, 27, 27, 2] ^= 1
@@ -150,9 +151,9 @@ def test_broken_checkpoint_gives_way_to_the_one_before(tmp_path, caplog, harm):
 
 
 def test_training_goes_on_after_a_broken_checkpoint(task, undisturbed, tmp_path):
-    training.train(tmp_path, epochs=3, **task)
+    loop.train(tmp_path, epochs=3, **task)
     truncate(tmp_path / "checkpoints" / "epoch-0003.npz")
-    training.train(tmp_path, epochs=EPOCHS, **task)
+    loop.train(tmp_path, epochs=EPOCHS, **task)
     assert_equal(tmp_path, undisturbed)
 
 
@@ -161,22 +162,22 @@ def test_two_processes_do_not_train_in_one_folder(task, tmp_path):
         checkpoint.held(tmp_path / "checkpoints"),
         pytest.raises(InputProblem, match="another process is training here"),
     ):
-        training.train(tmp_path, epochs=1, **task)
+        loop.train(tmp_path, epochs=1, **task)
 
 
 def test_network_learns(task, tmp_path):
-    history = training.train(tmp_path, epochs=25, **task)
+    history = loop.train(tmp_path, epochs=25, **task)
     assert history["train_loss"].iloc[-1] < 0.6 * history["train_loss"].iloc[0]
-    model = training.load_model(tmp_path / "model.keras")
-    measured = training.evaluate(model, task["sequences"], task["labels"], task["validation"], batch=3)
+    model = loop.load_model(tmp_path / "model.keras")
+    measured = loop.evaluate(model, task["sequences"], task["labels"], task["validation"], batch=3)
     assert measured["accuracy"] == history["validation_accuracy"].max() >= 0.85
-    probabilities = training.predict(model, task["sequences"], task["validation"], batch=5)
+    probabilities = loop.predict(model, task["sequences"], task["validation"], batch=5)
     assert probabilities.dtype == np.float32
     assert (probabilities.argmax(axis=1) == task["labels"][task["validation"]]).mean() == measured["accuracy"]
 
 
 def test_losses_are_what_keras_reports(task, undisturbed):
-    model = training.load_model(undisturbed / "model.keras")
+    model = loop.load_model(undisturbed / "model.keras")
     model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     faces, labels = task["sequences"][task["validation"]], task["labels"][task["validation"]]
     loss, accuracy = model.evaluate(faces, labels, verbose=0)
@@ -188,7 +189,7 @@ def test_losses_are_what_keras_reports(task, undisturbed):
 
 def test_best_is_the_first_epoch_of_the_highest_accuracy():
     def best(loss, accuracy):
-        return training._best_epoch(np.column_stack([loss, accuracy, loss, accuracy]))
+        return loop._best_epoch(np.column_stack([loss, accuracy, loss, accuracy]))
 
     assert best([3, 2, 1, 0.5], [0.2, 0.6, 0.6, 0.4]) == 2
     assert best([np.nan, 2, np.nan], [0.9, 0.1, 0.9]) == 2
@@ -196,7 +197,7 @@ def test_best_is_the_first_epoch_of_the_highest_accuracy():
 
 
 def test_loss_that_is_no_number_is_recorded(task, tmp_path, caplog):
-    history = training.train(tmp_path, epochs=2, **task | {"learning_rate": 1e30})
+    history = loop.train(tmp_path, epochs=2, **task | {"learning_rate": 1e30})
     assert len(history) == 2
     assert history["validation_loss"].isna().all()
     assert "not a number" in caplog.text
@@ -205,25 +206,25 @@ def test_loss_that_is_no_number_is_recorded(task, tmp_path, caplog):
 
 def test_an_empty_part_is_refused(task, tmp_path):
     with pytest.raises(ValueError, match="0 validation sequences"):
-        training.train(tmp_path, epochs=1, **task | {"validation": []})
+        loop.train(tmp_path, epochs=1, **task | {"validation": []})
 
 
 def test_broken_model_files_are_named(undisturbed, tmp_path):
     whole = undisturbed / "model.keras"
     path = tmp_path / "model.keras"
     with pytest.raises(InputProblem, match="no such model file"):
-        training.load_model(path)
+        loop.load_model(path)
     for content in (b"", b"PK\x03\x04", whole.read_bytes()[:5000], b"version https://git-lfs.github.com/spec/v1"):
         path.write_bytes(content)
         with pytest.raises(InputProblem, match="cannot be read as a Keras model"):
-            training.load_model(path)
+            loop.load_model(path)
     inputs = keras.Input((3,))
     keras.Model(inputs, keras.layers.Dense(6)(inputs)).save(path)
     with pytest.raises(InputProblem, match="not one from 75 faces"):
-        training.load_model(path)
+        loop.load_model(path)
     keras.Sequential([inputs, keras.layers.Lambda(lambda x: x)]).save(path)
     with pytest.raises(InputProblem, match="cannot be read as a Keras model"):
-        training.load_model(path)
+        loop.load_model(path)
 
 
 @pytest.mark.parametrize(("precision", "needed"), [("mixed_bfloat16", "avx512bw"), ("mixed_float16", "avx512_fp16")])
@@ -231,11 +232,11 @@ def test_mixed_precision_learns_too(task, undisturbed, tmp_path, precision, need
     if needed not in CPU:
         pytest.skip(f"this processor has no convolutions in {precision} ({needed})")
     mixed = task | {"settings": task["settings"] | {"precision": precision}}
-    history = training.train(tmp_path, epochs=EPOCHS, **mixed)
+    history = loop.train(tmp_path, epochs=EPOCHS, **mixed)
     exact = pd.read_csv(undisturbed / "history.csv")
     assert not history.equals(exact)
     # the same dropout, so the same course but for rounding
     np.testing.assert_allclose(history["train_loss"], exact["train_loss"], rtol=0.1)
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
-    model = training.load_model(tmp_path / "model.keras")
-    assert training.predict(model, task["sequences"], task["validation"]).dtype == np.float32
+    model = loop.load_model(tmp_path / "model.keras")
+    assert loop.predict(model, task["sequences"], task["validation"]).dtype == np.float32

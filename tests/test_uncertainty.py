@@ -9,8 +9,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 
-from lib import evaluation, uncertainty
-from lib.emotions import EMOTIONS
+from lib.base.emotions import EMOTIONS
+from lib.measures import evaluation, uncertainty
 
 
 def predictions(emotions, predicted, actors=None, confidence=0.9):

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib import paper, rulebook, uncertainty, verdicts
-from lib.emotions import EMOTIONS, PROBABILITIES
-from lib.paths import PAPER
-from lib.problems import InputProblem
-from lib.study import load
+from lib.base.emotions import EMOTIONS, PROBABILITIES
+from lib.base.paths import PAPER
+from lib.base.problems import InputProblem
+from lib.claims import rulebook, verdicts
+from lib.measures import uncertainty
+from lib.study import load, paper
 
 CORPUS = {"name": "drawn", "folder": "none"}
 ROWS = [(5, 0.0001, 20), (6, 0.0001, 20), (7, 0.0001, 20), (5, 0.001, 20), (6, 0.001, 20), (7, 0.001, 20)]

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.problems import InputProblem
-from lib.video import FPS, read_frames
+from lib.base.problems import InputProblem
+from lib.faces.video import FPS, read_frames
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import votes
-from lib.emotions import EMOTIONS
+from lib.base.emotions import EMOTIONS
+from lib.measures import votes
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib.evaluation import accuracy
-from lib.paths import CONFIG, ROOT, models_dir
+from lib.base.paths import CONFIG, ROOT, models_dir
+from lib.measures.evaluation import accuracy
 from lib.study import load
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -137,7 +137,7 @@ def test_one_line_runs_a_cell_of_the_grid_under_another_protocol(workspace, tmp_
 
 def test_the_site_of_the_study_is_built(workspace):
     environment = {**os.environ, "STUDY_WORKSPACE": str(workspace)}
-    command = [sys.executable, "-m", "lib.site", "--study", "tiny"]
+    command = [sys.executable, "-m", "lib.report.site", "--study", "tiny"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     assert "Tiny synthetic sample" in (workspace / "site/index.html").read_text(encoding="utf-8")
@@ -149,7 +149,7 @@ def test_a_study_killed_on_the_way_ends_with_the_same_numbers(workspace, tmp_pat
     folder = tmp_path / "killed"
     shutil.copytree(workspace / "data", folder / "data")
     environment = {**os.environ, "STUDY_WORKSPACE": str(folder), "STUDY_MODELS": str(models_dir())}
-    command = [sys.executable, "-m", "lib.workflow", "--cores", "all", GRID, "--config", "study=tiny"]
+    command = [sys.executable, "-m", "lib.run.workflow", "--cores", "all", GRID, "--config", "study=tiny"]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

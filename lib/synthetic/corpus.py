@@ -14,16 +14,16 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from lib.emotions import CREMAD_CODES, EMOTIONS, RAVDESS_CODES
-from lib.paths import written_atomically
-from lib.problems import InputProblem
-from lib.processes import end_with_parent
+from lib.base.emotions import CREMAD_CODES, EMOTIONS, RAVDESS_CODES
+from lib.base.files import written_atomically
+from lib.base.problems import InputProblem
+from lib.base.processes import end_with_parent
+from lib.faces.video import FPS
 from lib.synthetic.actors import cast
 from lib.synthetic.dials import DIALS, Dials
 from lib.synthetic.motion import perform
 from lib.synthetic.render import render_take
 from lib.synthetic.stage import STUDIOS
-from lib.video import FPS
 
 #: CREMA-D's twelve sentences.
 SENTENCES = ("IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI")

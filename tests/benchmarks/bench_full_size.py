@@ -31,7 +31,7 @@ VIDEO = b"FLV\x01" + bytes(96)  # what stands for a video: nothing decodes it he
 
 def make_corpora(folder: Path) -> str:
     """Write files with the corpora's names; the frame counts of their clips to ``frames.csv``."""
-    from lib import records
+    from lib.corpora import records
 
     cremad = records.clips()
     (folder / "cremad/VideoFlash").mkdir(parents=True)
@@ -60,7 +60,7 @@ def make_corpora(folder: Path) -> str:
 
 def list_clips(folder: Path) -> str:
     """List both corpora by their adapters."""
-    from lib import cremad, ravdess
+    from lib.corpora import cremad, ravdess
 
     for name, adapter, number in (("cremad", cremad, CREMAD_CLIPS), ("ravdess", ravdess, RAVDESS_CLIPS)):
         clips, problems = adapter.list_clips(folder / name)
@@ -71,9 +71,9 @@ def list_clips(folder: Path) -> str:
 
 
 def make_faces(folder: Path) -> str:
-    """Write an actor's file of faces for each, as `lib.faces` does, with noise in it."""
-    from lib.faces import COLUMNS
-    from lib.sequences import read_table
+    """Write an actor's file of faces for each, as `lib.faces.corpus` does, with noise in it."""
+    from lib.faces.corpus import COLUMNS
+    from lib.sequences.cutting import read_table
 
     frames = pd.read_csv(folder / "frames.csv", dtype={"clip": str}).set_index("clip")["frames"]
     for corpus in ("cremad", "ravdess"):
@@ -101,13 +101,13 @@ def make_faces(folder: Path) -> str:
 
 def cut(folder: Path) -> str:
     """Cut both corpora by the paper's rules."""
-    from lib import sequences
+    from lib.sequences import cutting
 
     counts = []
     for corpus, rule in (("cremad", "window_rule"), ("ravdess", "transfer_window_rule")):
         data, settings = folder / corpus, study_settings()
-        tables = [sequences.read_table(data / name) for name in ("clips.csv", "faces.csv")]
-        table = sequences.cut(*tables, data / "faces", data / "sequences.npy", settings, settings[rule])
+        tables = [cutting.read_table(data / name) for name in ("clips.csv", "faces.csv")]
+        table = cutting.cut(*tables, data / "faces", data / "sequences.npy", settings, settings[rule])
         table.to_csv(data / "sequences.csv", index=False)
         counts.append(f"{len(table):,} ({(data / 'sequences.npy').stat().st_size / 1e9:.2f} GB)")
     return " and ".join(counts) + " sequences"
@@ -115,11 +115,11 @@ def cut(folder: Path) -> str:
 
 def split(folder: Path) -> str:
     """Split CREMA-D's sequences as the paper."""
-    from lib import sequences
-    from lib.splits import PARTS
-    from lib.splits import split as split_sequences
+    from lib.sequences import cutting
+    from lib.sequences.splits import PARTS
+    from lib.sequences.splits import split as split_sequences
 
-    array, table = sequences.load(folder / "cremad")
+    array, table = cutting.load(folder / "cremad")
     settings = study_settings()
     part = split_sequences(table, settings["split_protocol"], settings["split_sizes"], settings["seed"])
     np.savez(folder / "parts.npz", **{name: np.flatnonzero(part == name) for name in PARTS})
@@ -128,12 +128,13 @@ def split(folder: Path) -> str:
 
 def train(folder: Path, layers: int, steps: int) -> str:
     """Fingerprint of 6,000 sequences, `steps` steps at batch 32 over the 5,000, prediction of the 1,000."""
-    from lib import network, sequences, training
+    from lib.sequences import cutting
+    from lib.training import loop, network
 
-    training.configure(threads=1)
+    loop.configure(threads=1)
     settings = study_settings()
     if (folder / "cremad").exists():
-        array, table = sequences.load(folder / "cremad")
+        array, table = cutting.load(folder / "cremad")
         labels = table["label"].to_numpy(np.int32)
         with np.load(folder / "parts.npz") as parts:
             indices, validation = parts["train"], parts["validation"]
@@ -141,10 +142,10 @@ def train(folder: Path, layers: int, steps: int) -> str:
         array = np.load(folder / "sequences.npy", mmap_mode="r")
         labels, indices = np.arange(len(array), dtype=np.int32) % 6, np.arange(TRAINING)
         validation = np.arange(TRAINING, TRAINING + VALIDATION)
-    training._fingerprint({}, array, labels, indices, validation)
+    loop._fingerprint({}, array, labels, indices, validation)
     model = network.build(layers, settings, learning_rate=0.0001)
     model.optimizer.build(model.trainable_variables)
-    step, forward = training._step(model), training._forward(model)
+    step, forward = loop._step(model), loop._forward(model)
 
     def seconds(work, *arguments):
         start = time.perf_counter()
@@ -153,15 +154,15 @@ def train(folder: Path, layers: int, steps: int) -> str:
 
     batch = settings["batch"]
     chosen = np.random.default_rng(3).choice(indices, batch * steps, replace=False)
-    first = seconds(training._epoch, model, step, array, labels, chosen[:batch], batch, 1, 1)  # makes the graph
-    each = seconds(training._epoch, model, step, array, labels, chosen, batch, 1, 2) / steps
-    whole = seconds(training._probabilities, forward, array, validation, batch)
+    first = seconds(loop._epoch, model, step, array, labels, chosen[:batch], batch, 1, 1)  # makes the graph
+    each = seconds(loop._epoch, model, step, array, labels, chosen, batch, 1, 2) / steps
+    whole = seconds(loop._probabilities, forward, array, validation, batch)
     return f"{each:.3f} s a step, {first:.1f} s the first, {whole:.1f} s for {len(validation):,} validation sequences"
 
 
 def study_settings() -> dict:
     """The paper's settings."""
-    from lib import paper
+    from lib.study import paper
 
     return {name: assumption.value for name, assumption in paper.assumptions().items()}
 

@@ -1,10 +1,10 @@
 """How near the mesh's masked faces come to OpenFace's: ``python tests/benchmarks/bench_mask_quality.py [--fit]``.
 
 Reads real clips and OpenFace's tables below the folder that the environment variable REAL_DATA names. Rows:
-the mesh's points as they are; with the shipped correction `lib.landmarks.TOWARDS_OPENFACE`; and with one fitted
+the mesh's points as they are; with the shipped correction `lib.faces.landmarks.TOWARDS_OPENFACE`; and with one fitted
 without the person (or only without the clip) that is measured. The shipped correction was fitted on these very
 clips, so its row flatters; the row "other person" is what to expect of a new face. `--fit` also prints the fitted
-correction as it stands in `lib/landmarks.py`.
+correction as it stands in `lib/faces/landmarks.py`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from lib.alignment import align_and_mask, similarity, transform
-from lib.check_real import differences, find_clips
-from lib.landmarks import TOWARDS_OPENFACE, FaceMesh, correct
-from lib.openface import read_features
-from lib.video import read_frames
+from lib.faces.alignment import align_and_mask, similarity, transform
+from lib.faces.check_real import differences, find_clips
+from lib.faces.landmarks import TOWARDS_OPENFACE, FaceMesh, correct
+from lib.faces.openface import read_features
+from lib.faces.video import read_frames
 
 #: Two people cannot tell how much of their mean difference is theirs and how much is everybody's: a part is taken.
 SHRINK = 0.7

@@ -19,9 +19,9 @@ from statistics import median
 
 import cv2
 
-from lib.landmarks import FaceMesh
-from lib.masking import mask_clip
-from lib.video import read_frames
+from lib.faces.landmarks import FaceMesh
+from lib.faces.masking import mask_clip
+from lib.faces.video import read_frames
 
 ROUNDS = 5
 GOAL = 6.0

@@ -26,7 +26,7 @@ FORMS = {
 
 def plain(settings: dict, downsampling: str):
     """The 6-layer network of Keras' own layers."""
-    from lib.backend import keras
+    from lib.training.backend import keras
 
     k, pool = keras.layers, downsampling == "pool"
     inputs = keras.Input((75, 28, 28, 3), dtype="uint8")
@@ -55,16 +55,16 @@ def plain(settings: dict, downsampling: str):
 
 def study_settings() -> dict:
     """The paper's settings."""
-    from lib import paper
+    from lib.study import paper
 
     return {name: assumption.value for name, assumption in paper.assumptions().items()}
 
 
 def worker(form: str, threads: int, array: str) -> None:
     """Do as many steps as each line of standard input says, and answer with their seconds; then the peak memory."""
-    from lib import network, training
+    from lib.training import loop, network
 
-    training.configure(threads)
+    loop.configure(threads)
     settings = study_settings()
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (32, 75, 28, 28, 3), dtype=np.uint8)
@@ -72,7 +72,7 @@ def worker(form: str, threads: int, array: str) -> None:
     if form == "ours":
         model = network.build(6, settings)
         model.optimizer.build(model.trainable_variables)
-        step = training._step(model)
+        step = loop._step(model)
     else:
         step = plain(settings, form.removeprefix("plain-")).train_on_batch
     clock = time.process_time if threads == 1 else time.perf_counter  # of a thread's own time, others take nothing
@@ -116,12 +116,12 @@ def measure(threads: int, rounds: int, steps: int) -> dict[str, tuple[float, flo
 
 def digest(threads: int) -> None:
     """Train 6 layers for two epochs on noise and write the digest of the weights."""
-    from lib import training
+    from lib.training import loop
 
-    training.configure(threads)
+    loop.configure(threads)
     rng = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
-        training.train(
+        loop.train(
             Path(folder),
             layers=6,
             learning_rate=0.001,
@@ -135,8 +135,8 @@ def digest(threads: int) -> None:
             settings=study_settings(),
             progress=False,
         )
-        model = training.load_model(Path(folder) / "model.keras")
-        sys.stdout.write(training.weights_digest(model) + (Path(folder) / "history.csv").read_text())
+        model = loop.load_model(Path(folder) / "model.keras")
+        sys.stdout.write(loop.weights_digest(model) + (Path(folder) / "history.csv").read_text())
 
 
 def main() -> None:

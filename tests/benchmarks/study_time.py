@@ -31,8 +31,8 @@ def measure_masking(clips: list[str], seconds: float) -> dict[str, float]:
     """Frames a second of this process."""
     import cv2
 
-    from lib.landmarks import FaceMesh
-    from lib.masking import mask_clip
+    from lib.faces.landmarks import FaceMesh
+    from lib.faces.masking import mask_clip
 
     cv2.setNumThreads(1)
     tracker, frames = FaceMesh(), 0
@@ -46,16 +46,17 @@ def measure_masking(clips: list[str], seconds: float) -> dict[str, float]:
 
 def measure_training(layers: int, seconds: float) -> dict[str, float]:
     """Seconds of a training step and of a prediction, batch 32."""
-    from lib import network, paper, training
+    from lib.study import paper
+    from lib.training import loop, network
 
-    training.configure(threads=1)
+    loop.configure(threads=1)
     settings = {name: assumption.value for name, assumption in paper.assumptions().items()}
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (settings["batch"], 75, 28, 28, 3), dtype=np.uint8)
     labels = rng.integers(0, 6, len(faces)).astype(np.int32)
     model = network.build(layers, settings)
     model.optimizer.build(model.trainable_variables)
-    step, forward = training._step(model), training._forward(model)
+    step, forward = loop._step(model), loop._forward(model)
     calls = {"step": lambda: float(step(faces, labels)[0]), "prediction": lambda: forward(faces).numpy()}
     for call in calls.values():
         call()
@@ -104,10 +105,10 @@ def longest(hours: list[float], processes: int) -> float:
 
 def main() -> None:
     """Measure, and print the rates and the study's time."""
-    from lib import records
+    from lib.corpora import records
+    from lib.faces.video import FPS
     from lib.study import load
     from lib.synthetic import render_corpus
-    from lib.video import FPS
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=6.0, help="of each measurement (default 6)")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cluster import slurm, wait_for
 
-from lib.paths import ROOT
+from lib.base.paths import ROOT
 from lib.study import load
 
 SECONDS = 2400

@@ -1,0 +1,1 @@
+"""What every room needs: paths, files, problems, emotions, arrays, processes."""

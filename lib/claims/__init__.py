@@ -1,0 +1,1 @@
+"""From numbers to verdicts on the paper's claims."""

@@ -1,0 +1,79 @@
+"""The paper's claims (``paper/claims.csv``), each settled by a computation in front of the reader."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lib.base.paths import PAPER
+
+COLUMNS = ["id", "section", "statement", "paper", "check", "verdict", "result"]
+
+#: What can become of a claim.
+VERDICTS = {
+    "consistent": "the numbers agree",
+    "corrected": "does not hold; the right value follows",
+    "inconsistent": "does not hold",
+    "unknown": "cannot be known from the paper and CREMA-D's records",
+}
+
+
+class Claims:
+    """All claims, and which of them have been settled.
+
+    A notebook calls `settle` with what it computed; that must be what ``claims.csv`` says, so neither the
+    computation nor the file can change alone.
+    """
+
+    def __init__(self, path=PAPER / "claims.csv"):
+        self._claims = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")
+        self._settled: list[str] = []
+
+    def settle(self, claim: str, holds: bool | None, result: str, *, right_value_follows: bool = False) -> None:
+        """Settle `claim`.
+
+        Parameters
+        ----------
+        claim
+            Its id.
+        holds
+            Whether it does; None where that cannot be known.
+        result
+            What came out, in words and numbers.
+        right_value_follows
+            For a claim that does not hold: the right value follows from the same numbers.
+
+        Raises
+        ------
+        AssertionError
+            Where ``claims.csv`` states another verdict or result.
+        """
+        verdict = "unknown" if holds is None else "consistent" if holds else "inconsistent"
+        if verdict == "inconsistent" and right_value_follows:
+            verdict = "corrected"
+        stated = self._claims.loc[claim]
+        computed = {"verdict": verdict, "result": result}
+        for column, value in computed.items():
+            if stated[column] != value:
+                raise AssertionError(f"{claim}: {column} is {value!r}, but claims.csv says {stated[column]!r}")
+        self._settled.append(claim)
+
+    def unsettled(self) -> list[str]:
+        """Ids of the claims that nothing has settled yet."""
+        return [claim for claim in self._claims.index if claim not in self._settled]
+
+    def table(self) -> pd.DataFrame:
+        """Table of the settled claims with `COLUMNS`, in the order of the file."""
+        return self._claims.loc[[c for c in self._claims.index if c in self._settled]].reset_index()[COLUMNS]
+
+    def markdown(self, verdict: str) -> str:
+        """Settled claims of one `verdict` as a Markdown table: id, section, statement, the paper's value, result."""
+        rows = self.table().query("verdict == @verdict")
+        lines = ["| | section | the paper says | printed | what comes out |", "|---|---|---|---|---|"]
+        for row in rows.itertuples():
+            cells = (row.id, row.section, row.statement, row.paper, row.result)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        return "\n".join(lines)
+
+    def counts(self) -> pd.Series:
+        """Count the settled claims by verdict, in the order of `VERDICTS`."""
+        return self.table()["verdict"].value_counts().reindex(list(VERDICTS), fill_value=0)

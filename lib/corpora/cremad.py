@@ -1,0 +1,160 @@
+"""CREMA-D's folder as the table of clips that all corpora share.
+
+Layout (Cao et al. 2014, https://github.com/CheyneyComputerScience/CREMA-D): ``VideoFlash/*.flv`` named
+``{actor}_{sentence}_{emotion}_{level}``, and ``VideoDemographics.csv`` with a line an actor. What CREMA-D's
+own records tell without any video is in `lib.corpora.records`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from lib.base.emotions import CREMAD_CODES
+from lib.base.problems import InputProblem
+from lib.corpora.pointers import usable
+
+CORPUS = "cremad"
+
+#: Columns of the table of clips, the same for every corpus.
+COLUMNS = (
+    ["clip", "path", "corpus", "actor", "emotion", "sentence", "level"]
+    + ["sex", "age", "race", "ethnicity"]
+)  # fmt: skip
+
+#: What the actors say, by code.
+SENTENCES = {
+    "IEO": "It's eleven o'clock",
+    "TIE": "That is exactly what happened",
+    "IOM": "I'm on my way to the meeting",
+    "IWW": "I wonder what this is about",
+    "TAI": "The airplane is almost full",
+    "MTI": "Maybe tomorrow it will be cold",
+    "IWL": "I would like a new alarm clock",
+    "ITH": "I think I have a doctor's appointment",
+    "DFA": "Don't forget a jacket",
+    "ITS": "I think I've seen this before",
+    "TSI": "The surface is slick",
+    "WSI": "We'll stop in a couple of minutes",
+}
+
+#: Intensity asked of the actor: unspecified, low, medium, high.
+LEVELS = ("XX", "LO", "MD", "HI")
+
+_NAME = re.compile(rf"(\d{{4}})_({'|'.join(SENTENCES)})_({'|'.join(CREMAD_CODES)})_({'|'.join(LEVELS)})", re.ASCII)
+
+
+def parse_name(clip: str) -> dict:
+    """Give actor (int), sentence, emotion and level of the file stem `clip`; ValueError if it has none."""
+    match = _NAME.fullmatch(clip)
+    if match is None:
+        raise ValueError(f"{clip!r} is not ACTOR_SENTENCE_EMOTION_LEVEL such as 1001_DFA_ANG_XX")
+    actor, sentence, code, level = match.groups()
+    return {"actor": int(actor), "emotion": CREMAD_CODES[code], "sentence": sentence, "level": level}
+
+
+def read_demographics(path: str | os.PathLike) -> pd.DataFrame:
+    """Table ``actor, sex, age, race, ethnicity`` of ``VideoDemographics.csv``, a row an actor.
+
+    Raises
+    ------
+    InputProblem
+        Where the file is missing, is no such table or gives an actor twice.
+    """
+    remedy = "take VideoDemographics.csv from CREMA-D's repository"
+    try:
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.DataFrame(
+            {
+                "actor": raw["ActorID"].astype(int),
+                "sex": raw["Sex"].str.strip().str.lower().where(lambda sex: sex.isin(["male", "female"])),
+                "age": pd.to_numeric(raw["Age"], errors="coerce")
+                .where(lambda age: age.between(0, 150))
+                .astype("Int64"),
+                "race": raw["Race"].replace("", pd.NA),
+                "ethnicity": raw["Ethnicity"].replace("", pd.NA),
+            }
+        )
+    except FileNotFoundError:
+        raise InputProblem(path, "is missing, so sex, age and race stay unknown", remedy) from None
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        OverflowError,
+    ) as error:  # pandas' parser and Unicode errors are ValueErrors
+        text = " ".join(str(error).split())
+        raise InputProblem(path, f"is not CREMA-D's table of actors ({text})", remedy) from error
+    if table["actor"].duplicated().any():
+        actor = table.loc[table["actor"].duplicated(), "actor"].iloc[0]
+        raise InputProblem(path, f"gives actor {actor} twice", remedy)
+    return table
+
+
+def clip_table(rows: list[dict]) -> pd.DataFrame:
+    """Table of clips with `COLUMNS`, sorted by clip; missing values are NA."""
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    strings = {name: "str" for name in COLUMNS if name not in ("actor", "age")}
+    return (
+        table.astype({**strings, "actor": "int64", "age": "Int64"})
+        .sort_values("clip", ignore_index=True)
+    )  # fmt: skip
+
+
+def list_clips(folder: str | os.PathLike) -> tuple[pd.DataFrame, list[InputProblem]]:
+    """Clips of CREMA-D, or of a corpus in its layout, in `folder`.
+
+    Parameters
+    ----------
+    folder
+        Folder that holds ``VideoFlash`` and ``VideoDemographics.csv``.
+
+    Returns
+    -------
+    tuple
+        The table of usable clips (`COLUMNS`, a row a clip, sorted), and the problems: every file in
+        ``VideoFlash`` that is not used, and actors without demographics, whose clips are used nonetheless.
+
+    Raises
+    ------
+    InputProblem
+        Where there is no folder ``VideoFlash`` or it holds no file.
+    """
+    folder = Path(folder)
+    videos = folder / "VideoFlash"
+    files = sorted(p for p in videos.iterdir() if not p.name.startswith(".")) if videos.is_dir() else []
+    if not files:
+        remedy = "give the folder of CREMA-D that holds VideoFlash and VideoDemographics.csv"
+        raise InputProblem(videos, "holds no clip" if videos.is_dir() else "is not a folder", remedy)
+    named, problems = [], []
+    for path in files:
+        try:
+            if path.suffix.lower() != ".flv":
+                raise ValueError(f"{path.name!r} is not a .flv video")
+            parse_name(path.stem)
+            named.append(path)
+        except ValueError as error:
+            problems.append(InputProblem(path, str(error), "rename it after CREMA-D's scheme or remove it"))
+    good, unusable = usable(named)
+    problems += unusable
+    demographics = {}
+    try:
+        table = read_demographics(folder / "VideoDemographics.csv")
+        demographics = {row["actor"]: row for row in table.to_dict("records")}
+    except InputProblem as problem:
+        problems.append(problem)
+    rows = [
+        {"clip": path.stem, "path": str(path), "corpus": CORPUS, **parse_name(path.stem)} for path in good
+    ]  # fmt: skip
+    for row in rows:
+        row.update(demographics.get(row["actor"], {}))
+    if demographics:
+        unknown = sorted({row["actor"] for row in rows} - set(demographics))
+        text = "has no line for actor {}, whose sex, age and race stay unknown"
+        remedy = "add the actor's line; the clips are used as they are"
+        problems += [InputProblem(folder / "VideoDemographics.csv", text.format(a), remedy) for a in unknown]
+    return clip_table(rows), problems

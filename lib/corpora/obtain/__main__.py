@@ -1,0 +1,93 @@
+"""``python -m lib.corpora.obtain cremad|ravdess|all``: the command behind ``make data``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lib.base.files import write_problems
+from lib.base.paths import relative, workspace
+from lib.base.problems import InputProblem
+from lib.corpora.obtain import cremad, ravdess
+
+LISTED = 10
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 if everything wanted is there and verified, 1 if something is missing, 130 after Ctrl-C."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    corpora = ["cremad", "ravdess"] if options.corpus == "all" else [options.corpus]
+    folder = Path(options.to).expanduser() if options.to else workspace() / "data" / "corpora"
+    folders = {corpus: folder / corpus for corpus in corpora}
+    if options.folder:
+        if options.corpus == "all":
+            parser.error("--folder goes with one corpus; name cremad or ravdess")
+        folders = {options.corpus: Path(options.folder).expanduser()}
+    problems: list[InputProblem] = []
+    for corpus in corpora:
+        sys.stdout.write((cremad if corpus == "cremad" else ravdess).TERMS + "\n")
+        sys.stdout.flush()
+        try:
+            problems += _obtain(corpus, folders[corpus], options)
+        except InputProblem as problem:
+            problems.append(problem)
+        except KeyboardInterrupt:
+            sys.stderr.write("\nStopped. Run the command again; it goes on from here.\n")
+            return 130
+    for problem in problems[:LISTED]:
+        sys.stderr.write(f"{problem}\n")
+    if problems:
+        path = folders[corpora[0]].parent / "problems.csv"
+        write_problems(problems, path)
+        sys.stderr.write(f"{len(problems)} problems, listed in {relative(path)}. What is verified stays.\n")
+        return 1
+    where = " ".join(f"{corpus.upper()}={relative(folders[corpus])}" for corpus in corpora)
+    sys.stdout.write(f"All there and verified. Next: make doctor, then make paper {where}\n")
+    return 0
+
+
+def _obtain(corpus: str, folder: Path, options: argparse.Namespace) -> list[InputProblem]:
+    # CREMA-D numbers its actors from 1001, RAVDESS from 1.
+    actors = options.actors and [a for a in options.actors if (a > 1000) == (corpus == "cremad")]
+    common = {"actors": actors, "progress": not options.quiet}
+    if corpus == "ravdess":
+        return ravdess.obtain(
+            folder, zenodo=options.zenodo.rstrip("/"), all_modalities=options.all_modalities,
+            keep_archives=options.keep_archives, **common,
+        )  # fmt: skip
+    chosen = cremad.REPOSITORIES.get(options.mirror, options.mirror)
+    others = [url for url in cremad.REPOSITORIES.values() if url != chosen]
+    repositories = [chosen, *(others if options.mirror in cremad.REPOSITORIES else [])]
+    return cremad.obtain(folder, repositories=repositories, lfs=options.lfs, **common)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lib.corpora.obtain",
+        description="Fetch the paper's corpora from their publishers, resumed after a break, and verify them.",
+    )
+    parser.add_argument("corpus", choices=["cremad", "ravdess", "all"])
+    parser.add_argument("--to", metavar="FOLDER", help="where cremad/ and ravdess/ go [data/corpora]")
+    parser.add_argument("--folder", help="the corpus' own folder instead, e.g. a clone that holds pointers")
+    parser.add_argument("--actors", type=int, nargs="+", metavar="N", help="only these, e.g. 1001 1002, or 1 2")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    crema = parser.add_argument_group("CREMA-D")
+    crema.add_argument(
+        "--mirror", default="github", metavar="NAME",
+        help="github, gitlab, or a repository's address; the other of the two is asked where one refuses [github]",
+    )  # fmt: skip
+    crema.add_argument("--lfs", nargs="+", metavar="URL", help="its Git-LFS server [the repository's own]")
+    rav = parser.add_argument_group("RAVDESS")
+    rav.add_argument("--all-modalities", action="store_true", help="unpack the video-only clips too")
+    rav.add_argument("--keep-archives", action="store_true", help="keep the zip files (13 GB)")
+    rav.add_argument("--zenodo", default=ravdess.ZENODO, metavar="URL", help=f"[{ravdess.ZENODO}]")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

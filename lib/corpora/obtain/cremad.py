@@ -1,0 +1,302 @@
+"""CREMA-D from its Git-LFS repository: the clone brings pointers and tables, the videos follow one by one.
+
+A pointer is replaced in place by its video, so an unfinished download is an ordinary pointer clone, and a clone
+or a GitHub zip that a user already has is completed by the same command. What the pointers said is kept in
+``pointers.csv``. git-lfs is not needed: its batch protocol is two requests
+(https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import requests
+
+from lib.base.files import write_table
+from lib.base.problems import InputProblem
+from lib.corpora.cremad import parse_name
+from lib.corpora.obtain.files import Remote, alone, check_space, gigabytes, verify
+from lib.corpora.obtain.transfer import PATIENT, Hopeless, Patience, ask, download, plain
+from lib.corpora.pointers import Pointer, read_pointer
+from lib.corpora.records import RECORDS
+
+log = logging.getLogger(__name__)
+
+#: Repositories that hold the corpus, by the name of ``--mirror``. The mirror has no ``processedResults``.
+REPOSITORIES = {
+    "github": "https://github.com/CheyneyComputerScience/CREMA-D.git",
+    "gitlab": "https://gitlab.com/cs-cooper-lab/crema-d-mirror.git",
+}
+
+TERMS = """\
+CREMA-D, Crowd-sourced Emotional Multimodal Actors Dataset: 7,442 clips of 91 actors
+  Licence  Open Database License (ODbL) 1.0, its contents under the Database Contents License (DbCL) 1.0:
+           name the source, keep the licence, offer altered databases under the same licence
+  Cite     Cao, Cooper, Keutmann, Gur, Nenkova, Verma (2014), CREMA-D: Crowd-sourced emotional multimodal actors
+           dataset, IEEE Transactions on Affective Computing 5(4), 377-390, doi:10.1109/TAFFC.2014.2336244
+  Source   https://github.com/CheyneyComputerScience/CREMA-D
+"""
+
+MANIFEST = "pointers.csv"
+VIDEOS = "VideoFlash"
+_FOLDERS = [VIDEOS, "processedResults"]
+_CLONE_BYTES = 150_000_000  # two small files on disk for each of 7,442 clips, and the tables
+_BATCH = 100  # objects in one request; the limit that Git-LFS servers name
+
+
+def obtain(
+    folder: Path,
+    *,
+    repositories: Sequence[str] = tuple(REPOSITORIES.values()),
+    lfs: Sequence[str] | None = None,
+    actors: Iterable[int] | None = None,
+    parallel: int = 4,
+    patience: Patience = PATIENT,
+    progress: bool = True,
+) -> list[InputProblem]:
+    """Bring CREMA-D's videos and tables into `folder`, or complete what is there.
+
+    Parameters
+    ----------
+    repositories
+        Addresses for git; the next is asked where one refuses.
+    lfs
+        Addresses of their Git-LFS servers; by default derived from `repositories` as git-lfs does.
+    actors
+        Actors whose videos are wanted; all by default.
+
+    Returns
+    -------
+    list of InputProblem
+        One for each clip that is not there with the size and SHA-256 that its pointer names.
+
+    Raises
+    ------
+    InputProblem
+        Where there is no repository to clone, no room, or nothing to be got from any server.
+    """
+    with alone(folder):
+        if not (folder / VIDEOS).is_dir():
+            check_space(folder, _CLONE_BYTES)
+            _clone(folder, repositories)
+        manifest, problems = read_manifest(folder)
+        chosen = None if actors is None else set(actors)
+        wanted = [
+            Remote(folder / VIDEOS / name, pointer.bytes, f"sha256:{pointer.sha256}")
+            for name, pointer in manifest.items()
+            if chosen is None or parse_name(Path(name).stem)["actor"] in chosen
+        ]
+        if not wanted:
+            raise InputProblem(folder / VIDEOS, "holds no pointer of a wanted clip", "check --actors and the folder")
+        missing = verify(wanted, title="CREMA-D: verified", progress=progress)
+        size = sum(remote.bytes for remote in missing)
+        log.info(
+            "CREMA-D: %d of %d clips are there; %d to fetch, %s", len(wanted) - len(missing), len(wanted),
+            len(missing), gigabytes(size),
+        )  # fmt: skip
+        check_space(folder, size - sum(r.part.stat().st_size for r in missing if r.part.exists()))
+        if missing:
+            store = Store(lfs or [f"{url}/info/lfs" for url in repositories], missing, patience)
+            problems += download(
+                missing, store.locate, title="CREMA-D", parallel=parallel, patience=patience, progress=progress
+            )
+    return problems
+
+
+def published(folder: Path) -> tuple[dict[str, Pointer], list[Path]]:
+    """Pointer of every video by file name, and the videos of which none is known.
+
+    A pointer that lies in `folder` comes first, then the folder's manifest, then, for a video that a user already
+    had, CREMA-D's records (`lib.corpora.records`). Files outside CREMA-D's naming are left alone.
+    """
+    known = load_manifest(folder / MANIFEST)
+    recorded: dict[str, Pointer] | None = None
+    unknown = []
+    for file in sorted((folder / VIDEOS).glob("*.flv")):
+        try:
+            parse_name(file.stem)
+            pointer = read_pointer(file) if file.is_file() else None
+        except ValueError:
+            continue
+        if pointer is not None:
+            known[file.name] = pointer
+        elif file.name not in known:
+            recorded = _recorded() if recorded is None else recorded
+            if file.name in recorded:
+                known[file.name] = recorded[file.name]
+            else:
+                unknown.append(file)
+    return dict(sorted(known.items())), unknown
+
+
+def _recorded() -> dict[str, Pointer]:
+    """Pointers of the 7,442 clips by file name, as the committed records state them."""
+    table = pd.read_csv(RECORDS / "cremad_clips.csv")
+    columns = zip(table["clip"], table["flv_sha256"], table["flv_bytes"], strict=True)
+    return {f"{clip}.flv": Pointer(sha256, int(size)) for clip, sha256, size in columns}
+
+
+def read_manifest(folder: Path) -> tuple[dict[str, Pointer], list[InputProblem]]:
+    """Bring the folder's ``pointers.csv`` up to date with `published`; its pointers, and videos without one."""
+    manifest, unknown = published(folder)
+    if manifest != load_manifest(folder / MANIFEST):
+        rows = [(name, pointer.sha256, pointer.bytes) for name, pointer in manifest.items()]
+        write_table(pd.DataFrame(rows, columns=["file", "sha256", "bytes"]), folder / MANIFEST)
+    text = "is no pointer, and no pointer of it is known, so it cannot be verified"
+    return manifest, [InputProblem(file, text, "delete it, or keep it at your own risk") for file in unknown]
+
+
+def load_manifest(path: Path) -> dict[str, Pointer]:
+    """Pointers by file name from ``pointers.csv``; none where it does not exist, InputProblem where it is broken."""
+    if not path.exists():
+        return {}
+    try:
+        table = pd.read_csv(path, dtype={"file": str, "sha256": str, "bytes": "int64"}, keep_default_na=False)
+        for name, sha256, size in table[["file", "sha256", "bytes"]].itertuples(index=False):
+            parse_name(name.removesuffix(".flv"))
+            if len(bytes.fromhex(sha256)) != 32 or not name.endswith(".flv") or size < 0:
+                raise ValueError(f"line of {name!r}")
+        rows = table[["file", "sha256", "bytes"]].itertuples(index=False)
+        return {row.file: Pointer(row.sha256, int(row.bytes)) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        text = f"is not the list of pointers it was written as ({' '.join(str(error).split())[:200]})"
+        raise InputProblem(path, text, "restore it, or delete the folder and run `make data` again") from None
+
+
+def _clone(folder: Path, repositories: Sequence[str]) -> None:
+    """Clone pointers and tables, without the audio, from the first repository that answers, into `folder`."""
+    git = shutil.which("git")
+    if git is None:
+        raise InputProblem(folder, "git is not installed, which fetches CREMA-D's tables", "install git")
+    # Neither an installed git-lfs nor a password prompt may step in.
+    environment = {**os.environ, "GIT_LFS_SKIP_SMUDGE": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    for left in folder.glob(".clone.*"):  # by a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    reasons = []
+    for repository in repositories:
+        with tempfile.TemporaryDirectory(prefix=".clone.", dir=folder) as temporary:
+            clone = Path(temporary) / "clone"
+            commands = [
+                # A repository's symbolic links stay text, so that nothing is ever written through one.
+                [
+                    "clone",
+                    "--quiet",
+                    "--config=core.symlinks=false",
+                    "--depth=1",
+                    "--no-checkout",
+                    "--no-tags",
+                    "--",
+                    repository,
+                    str(clone),
+                ],
+                ["-C", str(clone), "sparse-checkout", "set", "--cone", *_FOLDERS],
+                ["-C", str(clone), "checkout", "--quiet"],
+            ]
+            log.info("CREMA-D: cloning pointers and tables of %s", repository)
+            for command in commands:
+                result = subprocess.run(
+                    [git, *command], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                    errors="replace",
+                )  # fmt: skip
+                if result.returncode:
+                    reasons.append((result.stderr.strip().splitlines() or ["git failed"])[-1])
+                    log.warning("CREMA-D: %s cannot be cloned: %s", repository, reasons[-1])
+                    break
+            else:
+                if (clone / VIDEOS).is_dir():
+                    for entry in sorted(clone.iterdir(), key=lambda path: path.name == VIDEOS):  # videos last
+                        target = folder / entry.name
+                        if not target.exists():
+                            entry.rename(target)
+                    return
+                reasons.append(f"{repository} holds no folder {VIDEOS}")
+    remedy = "check the connection, or name another repository with --mirror"
+    raise InputProblem(folder, f"CREMA-D could not be cloned ({'; '.join(reasons)})", remedy)
+
+
+class Store:
+    """Addresses of Git-LFS objects, asked for in batches, from the next server where one refuses.
+
+    Parameters
+    ----------
+    servers
+        Addresses such as ``https://host/repository.git/info/lfs``.
+    remotes
+        The objects, in the order in which they will be wanted.
+    """
+
+    def __init__(self, servers: Sequence[str], remotes: Sequence[Remote], patience: Patience):
+        self._servers = list(servers)
+        self._patience = patience
+        self._objects = {remote.checksum.removeprefix("sha256:"): remote for remote in remotes}
+        self._waiting = list(self._objects)
+        self._actions: dict[str, tuple[str, dict[str, str]]] = {}
+        self._lock = threading.Lock()
+        self._session = requests.Session()
+
+    def locate(self, remote: Remote, again: bool) -> tuple[str, dict[str, str]]:
+        """Address and headers of an object; `again` where the last address was refused. May raise InputProblem."""
+        oid = remote.checksum.removeprefix("sha256:")
+        with self._lock:
+            if again:
+                self._actions.pop(oid, None)
+            if oid not in self._actions:
+                batch = [oid, *[other for other in self._waiting if other != oid][: _BATCH - 1]]
+                asked = set(batch)
+                self._waiting = [other for other in self._waiting if other not in asked]
+                self._ask(batch)
+            if oid not in self._actions:
+                text = f"is given out by none of the servers (object {oid[:12]})"
+                raise InputProblem(remote.path, text, "try again later or from another mirror")
+            return self._actions[oid]
+
+    def _ask(self, oids: list[str]) -> None:
+        for server in list(self._servers):
+            lacking = [oid for oid in oids if oid not in self._actions]
+            if not lacking:
+                return
+            try:
+                self._actions |= self._batch(server, lacking)
+            except (requests.RequestException, ValueError) as error:
+                log.warning("CREMA-D: %s gives out no videos: %s", server, plain(error))
+                self._servers.remove(server)
+        if not self._servers:
+            raise Hopeless(
+                next(iter(self._objects.values())).path.parent,
+                "no Git-LFS server gives out CREMA-D's videos",
+                "try again later, with `--mirror gitlab`, or see data/README.md for other ways",
+            )
+
+    def _batch(self, server: str, oids: list[str]) -> dict[str, tuple[str, dict[str, str]]]:
+        media = "application/vnd.git-lfs+json"
+        objects = [{"oid": oid, "size": self._objects[oid].bytes} for oid in oids]
+        response = ask(
+            self._session, "POST", f"{server}/objects/batch", self._patience,
+            json={"operation": "download", "transfers": ["basic"], "hash_algo": "sha256", "objects": objects},
+            headers={"Accept": media, "Content-Type": media},
+        )  # fmt: skip
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict) or not isinstance(answer.get("objects"), list):
+            told = answer.get("message") if isinstance(answer, dict) else None
+            raise ValueError(f"status {response.status_code}, {str(told or 'no reason given')[:200]}")
+        found = {}
+        for entry in answer["objects"]:
+            try:
+                action = entry["actions"]["download"]
+                headers = {str(name): str(value) for name, value in (action.get("header") or {}).items()}
+                if entry["oid"] in self._objects and str(action["href"]).startswith(("http://", "https://")):
+                    found[entry["oid"]] = (action["href"], headers)
+            except (KeyError, TypeError, AttributeError):
+                continue  # an object's own error; the next server may have it
+        return found

@@ -1,0 +1,107 @@
+"""Files that a download leaves: what is published of each, whether it is that, and whether the disk has room."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from lib.base.problems import InputProblem
+
+log = logging.getLogger(__name__)
+
+_RESERVE = 100_000_000  # bytes left free on the disk, for what others write meanwhile
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file to fetch: its place, and what is published about it.
+
+    Attributes
+    ----------
+    path
+        Where it belongs.
+    bytes
+        Its size, or None where it is not published.
+    checksum
+        ``sha256:...`` or ``md5:...``, or None where it is not published.
+    """
+
+    path: Path
+    bytes: int | None = None
+    checksum: str | None = None
+
+    @property
+    def part(self) -> Path:
+        """Where it grows."""
+        return self.path.with_name(f".{self.path.name}.part")
+
+
+def digest(path: Path, algorithm: str, seen: Callable[[int], object] = lambda _: None) -> str:
+    """``algorithm:hex`` of a file's content; `seen` is told the bytes as they are read."""
+    sum_ = hashlib.new(algorithm, usedforsecurity=False)
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            sum_.update(piece)
+            seen(len(piece))
+    return f"{algorithm}:{sum_.hexdigest()}"
+
+
+def holds(path: Path, remote: Remote) -> bool:
+    """Whether `path` is a file with the published size and checksum, as far as they are published."""
+    if not path.is_file() or remote.bytes not in (None, path.stat().st_size):
+        return False
+    return remote.checksum is None or digest(path, remote.checksum.split(":")[0]) == remote.checksum
+
+
+def gigabytes(count: float) -> str:
+    """`count` bytes as a reader sees them, e.g. ``2.4 GB``."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+def check_space(folder: Path, needed: float) -> None:
+    """Raise InputProblem if `folder` has no room for that many bytes (and a reserve of 100 MB)."""
+    place = next(parent for parent in [folder, *folder.absolute().parents] if parent.exists())
+    free = shutil.disk_usage(place).free
+    log.info("Disk space needed: %s; free: %s", gigabytes(needed), gigabytes(free))
+    if needed and free < needed + _RESERVE:
+        lacking = gigabytes(needed + _RESERVE - free)
+        text = f"needs {gigabytes(needed)}, and {gigabytes(free)} are free"
+        raise InputProblem(folder, text, f"free another {lacking} or name another folder with --to")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold `folder` against a second download into it; raise InputProblem where one is running."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".obtain.lock", "w")  # noqa: SIM115  held to the end
+    except OSError as error:
+        text = f"cannot be written ({error.strerror})"
+        raise InputProblem(folder, text, "check its permissions or name another folder with --to") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            text = "another download into this folder is running"
+            raise InputProblem(folder, text, "wait for it, or stop it first") from None
+        yield
+
+
+def verify(remotes: Iterable[Remote], *, title: str, progress: bool = True, parallel: int = 4) -> list[Remote]:
+    """Those of `remotes` that are not in their place with the published size and checksum."""
+    remotes = list(remotes)
+    with ThreadPoolExecutor(parallel) as pool:
+        results = tqdm(
+            pool.map(lambda remote: holds(remote.path, remote), remotes),
+            total=len(remotes), desc=title, unit="file", disable=not progress,
+        )  # fmt: skip
+        return [remote for remote, held in zip(remotes, results, strict=True) if not held]

@@ -1,0 +1,304 @@
+"""RAVDESS from its Zenodo record: an archive an actor, verified, unpacked and removed.
+
+``record.csv`` remembers what Zenodo publishes about the archives, ``files.csv`` what was unpacked from which.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import stat
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pandas as pd
+import requests
+
+from lib.base.files import write_table, written_atomically
+from lib.base.problems import InputProblem
+from lib.corpora.obtain.files import Remote, alone, check_space, digest, gigabytes, verify
+from lib.corpora.obtain.transfer import PATIENT, Patience, ask, download
+from lib.corpora.ravdess import MODALITIES, parse_name
+
+log = logging.getLogger(__name__)
+
+ZENODO = "https://zenodo.org"
+RECORD = "1188976"
+ACTORS = range(1, 25)
+CLIPS_AN_ACTOR = 60  # of each modality
+
+TERMS = """\
+RAVDESS, Ryerson Audio-Visual Database of Emotional Speech and Song: the speech videos of 24 actors
+  Licence  Creative Commons Attribution-NonCommercial-ShareAlike 4.0 (CC BY-NC-SA 4.0): name the source,
+           no commercial use, share what you derive under the same licence
+  Cite     Livingstone, Russo (2018), The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS),
+           PLoS ONE 13(5): e0196391, doi:10.1371/journal.pone.0196391
+  Source   https://zenodo.org/records/1188976
+"""
+
+FILES, PUBLISHED = "files.csv", "record.csv"
+_ARCHIVES = ".archives"
+_ARCHIVE_BYTES = 560_000_000  # of an actor's archive, about; for the estimate where the record is not known
+_UNPACKED = 0.55  # share of an archive that is its audio-video clips, a little more than half
+_LARGEST_CLIP = 200_000_000  # bytes; the real ones have a few MB
+_COLUMNS = ["file", "bytes", "sha256", "archive", "archive_md5"]
+
+
+def archive_name(actor: int) -> str:
+    """Name of an actor's archive of speech videos in the record."""
+    return f"Video_Speech_Actor_{actor:02d}.zip"
+
+
+def obtain(
+    folder: Path,
+    *,
+    zenodo: str = ZENODO,
+    actors: Iterable[int] | None = None,
+    all_modalities: bool = False,
+    keep_archives: bool = False,
+    parallel: int = 2,
+    patience: Patience = PATIENT,
+    progress: bool = True,
+) -> list[InputProblem]:
+    """Bring RAVDESS' speech videos into ``folder/Actor_NN``, or complete what is there.
+
+    An archive that lies in `folder` is used and kept; one fetched here is removed once unpacked.
+
+    Parameters
+    ----------
+    zenodo
+        Address of Zenodo or of a server in its layout.
+    actors
+        Actors wanted, 1 to 24; all by default.
+    all_modalities
+        Unpack the video-only clips too, which show the same takes.
+    keep_archives
+        Keep fetched archives, in `folder`.
+
+    Returns
+    -------
+    list of InputProblem
+        One for each archive that could not be fetched or is not what it should be.
+
+    Raises
+    ------
+    InputProblem
+        Where there is no room.
+    """
+    modalities = ("01", "02") if all_modalities else ("01",)
+    wanted = sorted(set(ACTORS if actors is None else actors))
+    if not set(wanted) <= set(ACTORS):
+        raise InputProblem(folder, "RAVDESS' actors are 1 to 24", "correct --actors")
+    with alone(folder):
+        ledger = Ledger(folder)
+        record = publish(folder, zenodo, patience)
+        here = ledger.complete(modalities, progress)
+        names = [archive_name(actor) for actor in wanted]
+        missing = [name for name in names if name not in here]
+        remotes = [
+            Remote(_place(folder, name), *record.get(name, (None, None)))
+            for name in missing
+        ]  # fmt: skip
+        sizes = [remote.bytes or _ARCHIVE_BYTES for remote in remotes]
+        log.info(
+            "RAVDESS: %d of %d actors are there; %d archives to fetch and unpack, %s", len(names) - len(missing),
+            len(names), len(missing), gigabytes(sum(sizes)),
+        )  # fmt: skip
+        kept = sum(sizes) if keep_archives else sum(sorted(sizes)[-parallel:])
+        check_space(folder, kept + sum(sizes) * _UNPACKED * len(modalities))
+
+        problems: list[InputProblem] = []
+
+        def unpack_it(remote: Remote) -> list[InputProblem]:
+            try:
+                return ledger.add(remote.path, modalities, keep=keep_archives)
+            except InputProblem:
+                remote.path.unlink(missing_ok=True)  # else it would be found and fail for ever
+                raise
+
+        given = [remote for remote in remotes if remote.path.parent == folder]
+        for remote in given:
+            if remote.checksum and digest(remote.path, "md5") != remote.checksum:
+                text = "is not the archive that the record publishes: another checksum"
+                problems.append(InputProblem(remote.path, text, "delete it; it is then fetched again"))
+            else:
+                try:
+                    problems += ledger.add(remote.path, modalities, keep=True)
+                except InputProblem as problem:
+                    problems.append(problem)
+        problems += download(
+            [remote for remote in remotes if remote not in given],
+            lambda remote, _: (f"{zenodo}/records/{RECORD}/files/{remote.path.name}?download=1", {}),
+            title="RAVDESS", parallel=parallel, patience=patience, progress=progress, done=unpack_it,
+        )  # fmt: skip
+        if not any((folder / _ARCHIVES).glob("*")):
+            shutil.rmtree(folder / _ARCHIVES, ignore_errors=True)
+    return problems
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Where an archive lies: in `folder` if the user put it there, else among the fetched ones."""
+    return folder / name if (folder / name).is_file() else folder / _ARCHIVES / name
+
+
+def publish(folder: Path, zenodo: str, patience: Patience) -> dict[str, tuple[int, str]]:
+    """Size and checksum (``md5:...``) of each archive as the record states them, or as they are remembered."""
+    path = folder / PUBLISHED
+    try:
+        with requests.Session() as session:
+            short = replace(patience, attempts=min(3, patience.attempts))  # one can go on without it
+            answer = ask(session, "GET", f"{zenodo}/api/records/{RECORD}", short).json()
+        rows = [
+            (str(file["key"]), int(file["size"]), str(file["checksum"]))
+            for file in answer["files"]
+            if re.fullmatch(r"md5:[0-9a-f]{32}", str(file["checksum"])) and int(file["size"]) > 0
+        ]
+        if not rows:
+            raise ValueError("it lists no file")
+        write_table(pd.DataFrame(rows, columns=["archive", "bytes", "checksum"]), path)
+    except (requests.RequestException, ValueError, KeyError, TypeError, OverflowError) as error:
+        known = "what was remembered is used" if path.exists() else "checksums stay unknown, sizes are estimates"
+        log.warning("RAVDESS: the record cannot be read (%s); %s", type(error).__name__, known)
+    return load_published(folder)
+
+
+def load_published(folder: Path) -> dict[str, tuple[int, str]]:
+    """Size and checksum of each archive as remembered in ``record.csv``; none where that is missing or broken."""
+    try:
+        table = pd.read_csv(folder / PUBLISHED, dtype={"archive": str, "bytes": "int64", "checksum": str})
+        rows = table[["archive", "bytes", "checksum"]].dropna().itertuples(index=False)
+        return {row.archive: (int(row.bytes), row.checksum) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return {}
+
+
+class Ledger:
+    """What was unpacked into a folder, kept in its ``files.csv``."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._lock = threading.Lock()
+        try:
+            types = {"file": str, "bytes": "int64", "sha256": str, "archive": str, "archive_md5": str}
+            table = pd.read_csv(folder / FILES, dtype=types)[_COLUMNS].dropna()
+            self.table = table[table["file"].str.fullmatch(r"Actor_\d\d/[\d-]{20}\.mp4")]
+        except FileNotFoundError:
+            self.table = pd.DataFrame(columns=_COLUMNS)
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+            log.warning("RAVDESS: %s is broken; its archives are fetched again", folder / FILES)
+            self.table = pd.DataFrame(columns=_COLUMNS)
+
+    def remotes(self) -> list[Remote]:
+        """The unpacked files, with size and SHA-256."""
+        rows = self.table.itertuples()
+        return [Remote(self.folder / row.file, int(row.bytes), f"sha256:{row.sha256}") for row in rows]
+
+    def complete(self, modalities: tuple[str, ...], progress: bool = False) -> set[str]:
+        """Archives of whose files all are there, unaltered, in all of `modalities`."""
+        remotes = self.remotes()
+        altered = {remote.path for remote in verify(remotes, title="RAVDESS: verified", progress=progress)}
+        whole = set()
+        for archive, files in self.table.groupby("archive")["file"]:
+            kinds = {Path(file).name[:2] for file in files}
+            if kinds >= set(modalities) and not altered & {self.folder / file for file in files}:
+                whole.add(archive)
+        return whole
+
+    def add(self, archive: Path, modalities: tuple[str, ...], *, keep: bool) -> list[InputProblem]:
+        """Unpack `archive`, write down what came out of it, and remove it unless it is to be kept."""
+        rows, problems = unpack(archive, self.folder, modalities)
+        md5 = digest(archive, "md5")
+        with self._lock:
+            mine = [(*row, archive.name, md5) for row in rows]
+            others = self.table[self.table["archive"] != archive.name]
+            new = pd.DataFrame(mine, columns=_COLUMNS)
+            self.table = new if others.empty else pd.concat([others, new], ignore_index=True)
+            write_table(self.table.sort_values("file"), self.folder / FILES)
+        if not keep:
+            archive.unlink()
+        elif archive.parent != self.folder:
+            archive.replace(self.folder / archive.name)
+        return problems
+
+
+def unpack(
+    archive: Path, folder: Path, modalities: tuple[str, ...] = ("01",)
+) -> tuple[list[tuple[str, int, str]], list[InputProblem]]:
+    """Unpack an actor's speech clips into ``folder/Actor_NN``.
+
+    Only names of RAVDESS' scheme that belong to the archive's actor are written, under names made here; each
+    entry's CRC is checked.
+
+    Returns
+    -------
+    tuple
+        ``(file, bytes, sha256)`` of each clip, and the problems that do not make the archive useless.
+
+    Raises
+    ------
+    InputProblem
+        Where the archive cannot be read, or holds an entry that points outside its folder or is a link.
+    """
+    remedy = "delete it and fetch it again from https://zenodo.org/records/1188976"
+    match = re.fullmatch(r"Video_Speech_Actor_(\d\d)\.zip", archive.name)
+    if match is None:
+        raise InputProblem(archive, "is none of RAVDESS' archives of speech videos", "keep the record's names")
+    actor = f"Actor_{match[1]}"
+    rows, strange = [], []
+    try:
+        with zipfile.ZipFile(archive) as content:
+            entries = content.infolist()
+            for entry in entries:
+                parts = entry.filename.replace("\\", "/").split("/")
+                if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in entry.filename:
+                    text = f"holds {entry.filename[:80]!r}, which points outside its folder"
+                    raise InputProblem(archive, text, remedy)
+                if stat.S_ISLNK(entry.external_attr >> 16):
+                    raise InputProblem(archive, f"holds {entry.filename[:80]!r}, which is a link", remedy)
+            for entry in entries:
+                *folders, name = entry.filename.split("/")
+                if entry.is_dir():
+                    continue
+                if folders not in ([], [actor]) or not _belongs(name, match[1]) or entry.file_size > _LARGEST_CLIP:
+                    strange.append(entry.filename)
+                elif name[:2] in modalities:
+                    rows.append((f"{actor}/{name}", *_write(content, entry, folder / actor / name)))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        text = f"cannot be unpacked ({' '.join(str(error).split())[:200]})"
+        raise InputProblem(archive, text, remedy) from None
+    problems = []
+    if strange:
+        text = f"holds {len(strange)} entries that are none of the actor's clips, {strange[0][:80]!r} first"
+        problems.append(InputProblem(archive, text, "nothing to do; they were left in it"))
+    for modality in modalities:
+        count = sum(Path(file).name.startswith(modality) for file, *_ in rows)
+        if count != CLIPS_AN_ACTOR:
+            text = f"holds {count} {MODALITIES[modality]} clips instead of {CLIPS_AN_ACTOR}"
+            problems.append(InputProblem(archive, text, "compare it with the record; the others are used"))
+    return rows, problems
+
+
+def _belongs(name: str, actor: str) -> bool:
+    try:
+        clip = parse_name(name.removesuffix(".mp4"))
+    except ValueError:
+        return False
+    return name.endswith(".mp4") and clip["channel"] == "01" and f"{clip['actor']:02d}" == actor
+
+
+def _write(content: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> tuple[int, str]:
+    """Size and SHA-256 of the clip written to `path`."""
+    sum_ = sha256()
+    with written_atomically(path) as temporary:
+        with content.open(entry) as source, open(temporary, "wb") as file:
+            while piece := source.read(1 << 20):
+                sum_.update(piece)
+                file.write(piece)
+        size = temporary.stat().st_size
+    return size, sum_.hexdigest()

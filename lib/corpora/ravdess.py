@@ -1,0 +1,114 @@
+"""RAVDESS' folders as the table of clips that all corpora share.
+
+Layout (Livingstone & Russo 2018, Zenodo record 1188976): ``Actor_NN/MM-VV-EE-II-SS-RR-AA.mp4``, as the
+archives ``Video_Speech_Actor_NN.zip`` unpack, with or without a folder named after the archive around it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from lib.base.emotions import RAVDESS_CODES
+from lib.base.problems import InputProblem
+from lib.corpora.cremad import clip_table
+from lib.corpora.pointers import usable
+
+CORPUS = "ravdess"
+
+#: Modality of a take: with sound, without, sound only.
+MODALITIES = {"01": "audio-video", "02": "video-only", "03": "audio-only"}
+
+#: What the actors say.
+STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+
+_INTENSITIES = {"01": "normal", "02": "strong"}
+_SPEECH = "01"
+_NAME = re.compile(r"(0[1-3])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(\d{2})", re.ASCII)
+
+
+def parse_name(clip: str) -> dict:
+    """Give what the file stem `clip` states, as codes; ValueError if it is outside the scheme.
+
+    Returns
+    -------
+    dict
+        ``modality, channel, emotion, intensity, statement, repetition`` (two digits) and ``actor`` (int).
+    """
+    match = _NAME.fullmatch(clip)
+    if match is None:
+        raise ValueError(f"{clip!r} is not MM-VV-EE-II-SS-RR-AA such as 01-01-05-02-02-01-01")
+    names = ["modality", "channel", "emotion", "intensity", "statement", "repetition"]
+    return {**dict(zip(names, match.groups(), strict=False)), "actor": int(match[7])}
+
+
+def list_clips(folder: str | os.PathLike, modality: str = "01") -> tuple[pd.DataFrame, list[InputProblem]]:
+    """Speech clips of RAVDESS, or of a corpus in its layout, that show one of the six emotions.
+
+    Song, the other modalities, calm and surprised are left out, as in the paper.
+
+    Parameters
+    ----------
+    folder
+        Folder that holds ``Actor_NN`` or ``Video_Speech_Actor_NN/Actor_NN``.
+    modality
+        ``"01"`` takes the audio-video files, ``"02"`` the video-only files of the same takes.
+
+    Returns
+    -------
+    tuple
+        The table of usable clips (the columns of `lib.corpora.cremad.COLUMNS`; age, race and ethnicity are not
+        published by actor), and the problems: every wanted file that is not used, and every file name outside
+        the scheme.
+
+    Raises
+    ------
+    InputProblem
+        Where `folder` holds no such clip.
+    ValueError
+        Where `modality` is none that holds pictures.
+    """
+    if modality not in ("01", "02"):
+        raise ValueError(f"modality must be '01' or '02', not {modality!r}")
+    folder = Path(folder)
+    files = sorted({*folder.glob("Actor_*/*"), *folder.glob("*/Actor_*/*")}, key=lambda p: (p.name, str(p)))
+    wanted: dict[str, Path] = {}
+    problems = []
+    for path in files:
+        if path.name.startswith("."):
+            continue
+        try:
+            if path.suffix.lower() != ".mp4":
+                raise ValueError(f"{path.name!r} is not a .mp4 video")
+            name = parse_name(path.stem)
+        except ValueError as error:
+            problems.append(InputProblem(path, str(error), "rename it after RAVDESS' scheme or remove it"))
+            continue
+        if (name["modality"], name["channel"]) != (modality, _SPEECH) or name["emotion"] not in RAVDESS_CODES:
+            continue
+        if path.stem in wanted:
+            problems.append(InputProblem(path, f"is there twice, also as {wanted[path.stem]}", "remove one of them"))
+        else:
+            wanted[path.stem] = path
+    if not wanted:
+        text = f"holds no {MODALITIES[modality]} speech clip of the six emotions"
+        raise InputProblem(folder, text, "give the folder that holds RAVDESS' Actor_01, Actor_02 and so on")
+    good, unusable = usable(wanted.values())
+    return clip_table([_row(path) for path in good]), problems + unusable
+
+
+def _row(path: Path) -> dict:
+    name = parse_name(path.stem)
+    return {
+        "clip": path.stem,
+        "path": str(path),
+        "corpus": CORPUS,
+        "actor": name["actor"],
+        "emotion": RAVDESS_CODES[name["emotion"]],
+        "sentence": name["statement"],
+        "level": _INTENSITIES[name["intensity"]],
+        "sex": "male" if name["actor"] % 2 else "female",
+    }

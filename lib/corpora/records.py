@@ -1,0 +1,254 @@
+"""What CREMA-D's own records tell without any video: clips, lengths, actors, crowd votes.
+
+A clone of https://github.com/CheyneyComputerScience/CREMA-D without git-lfs holds a Git-LFS pointer in place of
+every media file, and a pointer states the file's size and SHA-256. The sound is 16 kHz, 16 bit, mono with a
+header of 44 bytes, so its size gives the clip's duration. `read_clone` reads such a clone (or a full one);
+``records/`` holds its compact form, which `clips` reads on any machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib.base.emotions import CREMAD_CODES
+from lib.base.files import write_table
+from lib.base.paths import ROOT
+from lib.base.problems import InputProblem
+from lib.corpora.cremad import LEVELS, SENTENCES, parse_name, read_demographics
+from lib.corpora.pointers import Pointer, read_pointer
+from lib.faces.video import FPS
+from lib.sequences.cutting import windows
+
+RECORDS = ROOT / "records"
+
+#: The crowd's answers, in the order of the columns of CREMA-D's ``tabulatedVotes.csv``.
+VOTES = {"A": "angry", "D": "disgust", "F": "fear", "H": "happy", "N": "neutral", "S": "sad"}
+
+#: Upper edges, in frames, of the paper's bins 0-75, 76-100, 101-150 and more (section III-B).
+BIN_EDGES = (75, 100, 150)
+
+#: Clips that CREMA-D's README calls bad, with its reason.
+BAD = {
+    "1076_MTI_NEU_XX": "README: the video has 3 frames",
+    "1076_MTI_SAD_XX": "README: the video shows an error picture and no face",
+    "1064_TIE_SAD_XX": "README: the video has 18 frames and states no duration",
+    "1064_IEO_DIS_MD": "README: the video runs about a minute and shows all emotions",
+}
+
+_WAV_HEADER, _WAV_RATE = 44, 32000  # bytes, bytes a second
+_USUAL_RATE = (30_000, 300_000)  # FLV bytes a second of sound; all but four clips lie between 43,000 and 198,000
+
+
+@dataclass(frozen=True)
+class Records:
+    """Tables of a clone: `clips`, `actors`, `votes` (a clip's face-only answers) and `findings`."""
+
+    clips: pd.DataFrame
+    actors: pd.DataFrame
+    votes: pd.DataFrame
+    findings: pd.DataFrame
+
+
+def _media(path: Path) -> Pointer:
+    """Size and SHA-256 of the media file `path`, or of the one that it points to."""
+    try:
+        pointer = read_pointer(path)
+        if pointer is None:
+            with open(path, "rb") as file:
+                pointer = Pointer(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+    except OSError as error:
+        raise InputProblem(path, f"cannot be read ({error.strerror})", "clone CREMA-D again") from error
+    return pointer
+
+
+def _read_votes(path: Path) -> pd.DataFrame:
+    """Face-only votes of ``tabulatedVotes.csv``: rows 2xxxxx (1xxxxx is voice, 3xxxxx voice and face)."""
+    try:
+        raw = pd.read_csv(path, index_col=0)
+        face = raw[raw.index // 100_000 == 2]
+        return face.rename(columns={"fileName": "clip"})[["clip", *VOTES]].sort_values("clip", ignore_index=True)
+    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        text = " ".join(str(error).split())
+        raise InputProblem(path, f"is not CREMA-D's table of votes ({text})", "clone CREMA-D again") from error
+
+
+def _findings(clips: pd.DataFrame, sounds: pd.Series) -> pd.DataFrame:
+    """Bad clips by CREMA-D's README, and clips that the pointers themselves make suspicious."""
+    rows = [(clip, "bad", reason) for clip, reason in BAD.items() if clip in set(clips["clip"])]
+    for _, same in clips.groupby(sounds):
+        for clip in same["clip"] if len(same) > 1 else []:
+            other = ", ".join(c for c in same["clip"] if c != clip)
+            rows.append((clip, "suspicious", f"its sound is byte for byte that of {other}"))
+    rate = clips["flv_bytes"] / clips["seconds"]
+    for clip, value in zip(clips["clip"], rate, strict=True):
+        if not _USUAL_RATE[0] < value < _USUAL_RATE[1] and clip not in BAD:
+            times = value / rate.median()
+            rows.append((clip, "suspicious", f"its video is {times:.1f} times the usual size for its sound"))
+    return pd.DataFrame(rows, columns=["clip", "finding", "reason"]).sort_values("clip", ignore_index=True)
+
+
+def read_clone(folder: str | os.PathLike) -> Records:
+    """Read a clone of CREMA-D, with Git-LFS pointers or with the media themselves.
+
+    Parameters
+    ----------
+    folder
+        The clone: ``VideoFlash``, ``AudioWAV``, ``VideoDemographics.csv`` and
+        ``processedResults/tabulatedVotes.csv``.
+
+    Returns
+    -------
+    Records
+        ``clips``: clip, seconds (float, of the sound), flv_bytes (int), flv_sha256. ``actors``: see
+        `lib.corpora.cremad.read_demographics`. ``votes``: clip, A, D, F, H, N, S (int). ``findings``: clip, finding
+        (``bad`` or ``suspicious``), reason.
+
+    Raises
+    ------
+    InputProblem
+        Where a file is missing or of another form, or a name is outside CREMA-D's scheme.
+    """
+    folder = Path(folder)
+    videos = sorted((folder / "VideoFlash").glob("*.flv"))
+    if not videos:
+        raise InputProblem(folder / "VideoFlash", "holds no clip", "give the folder of CREMA-D's clone")
+    rows, sounds = [], []
+    for path in videos:
+        try:
+            parse_name(path.stem)
+        except ValueError as error:
+            raise InputProblem(path, str(error), "rename or remove it") from None
+        video, sound = _media(path), _media(folder / "AudioWAV" / f"{path.stem}.wav")
+        seconds = (sound.bytes - _WAV_HEADER) / _WAV_RATE
+        rows.append((path.stem, seconds, video.bytes, video.sha256))
+        sounds.append(sound.sha256)
+    clips = pd.DataFrame(rows, columns=["clip", "seconds", "flv_bytes", "flv_sha256"])
+    return Records(
+        clips=clips,
+        actors=read_demographics(folder / "VideoDemographics.csv"),
+        votes=_read_votes(folder / "processedResults" / "tabulatedVotes.csv"),
+        findings=_findings(clips, pd.Series(sounds)),
+    )
+
+
+def write(clone: str | os.PathLike, folder: str | os.PathLike = RECORDS) -> Records:
+    """Read `clone` and write its tables to `folder` as ``cremad_{clips,actors,votes,findings}.csv``."""
+    records = read_clone(clone)
+    for name in ("clips", "actors", "votes", "findings"):
+        write_table(getattr(records, name), Path(folder) / f"cremad_{name}.csv")
+    return records
+
+
+def clips(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
+    """Read all 7,442 clips of CREMA-D as its records describe them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a clip: clip, actor, emotion, sentence, level, sex, age, race, ethnicity, seconds (of the sound),
+        frames (int, `frames_of` the seconds), flv_bytes, flv_sha256, finding and reason (``""`` where nothing
+        is wrong).
+    """
+    folder = Path(folder)
+    table = pd.read_csv(folder / "cremad_clips.csv")
+    named = pd.DataFrame([{"clip": clip, **parse_name(clip)} for clip in table["clip"]])
+    actors = pd.read_csv(folder / "cremad_actors.csv", dtype={"age": "Int64"})
+    findings = pd.read_csv(folder / "cremad_findings.csv")
+    table.insert(2, "frames", frames_of(table["seconds"]))
+    whole = (
+        named.merge(actors, on="actor", how="left", validate="many_to_one")
+        .merge(table, on="clip", validate="one_to_one")
+        .merge(findings, on="clip", how="left", validate="one_to_one")
+    )
+    return whole.fillna({"finding": "", "reason": ""})
+
+
+def missing_clips(table: pd.DataFrame) -> pd.DataFrame:
+    """Clips of the full design that `table` lacks: every actor says every sentence in every emotion.
+
+    The design has 82 clips an actor: sentence IEO neutral once and the other five emotions at three levels,
+    the other eleven sentences in six emotions at no stated level.
+    """
+    names = [
+        f"{actor}_{sentence}_{code}_{level}"
+        for actor in sorted(table["actor"].unique())
+        for sentence in SENTENCES
+        for code in CREMAD_CODES
+        for level in (LEVELS[1:] if sentence == "IEO" and code != "NEU" else LEVELS[:1])
+    ]
+    absent = sorted(set(names) - set(table["clip"]))
+    return pd.DataFrame(
+        [{"clip": clip, **parse_name(clip)} for clip in absent],
+        columns=["clip", "actor", "emotion", "sentence", "level"],
+    )
+
+
+def frames_of(seconds: pd.Series, estimate: str = "nearest") -> pd.Series:
+    """Frames of clips that last `seconds`, at 30000/1001 frames a second.
+
+    Parameters
+    ----------
+    seconds
+        Durations of the sound.
+    estimate
+        ``nearest`` rounds to the nearest frame (what decoding gave for 6 of 7 clips, one less for the other);
+        ``begun`` counts every frame that begins within the sound.
+    """
+    exact = seconds * FPS
+    if estimate not in ("nearest", "begun"):
+        raise ValueError(f"unknown estimate {estimate!r}; known are nearest, begun")
+    return (exact.round() if estimate == "nearest" else np.floor(exact) + 1).astype("int64")
+
+
+def count_bins(frames: pd.Series) -> list[int]:
+    """Clips in the paper's four bins: up to 75 frames, 76 to 100, 101 to 150, more."""
+    bins = pd.cut(frames, [-np.inf, *BIN_EDGES, np.inf])
+    return bins.value_counts(sort=False).tolist()
+
+
+def sequences_under(frames: pd.Series, rule: str, minimum: int = 35) -> int:
+    """Count the sequences that clips of `frames` frames give under a rule of `lib.sequences.cutting.windows`."""
+    counts = frames.value_counts()
+    return int(sum(len(windows(int(n), rule, minimum=minimum)) * count for n, count in counts.items()))
+
+
+def readings(table: pd.DataFrame) -> pd.DataFrame:
+    """Bins and number of sequences under each estimate of the frames and each reading of the paper's rule.
+
+    Parameters
+    ----------
+    table
+        What `clips` gives.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row an estimate; the bins ``0-75, 76-100, 101-150, more``, and the sequences under ``from 110``
+        (windows of 75, the last kept from 35 frames on), ``over 110`` (kept from 36 on) and ``literal`` (two
+        from 150 frames on), each over all clips.
+    """
+    nearest, begun = frames_of(table["seconds"]), frames_of(table["seconds"], "begun")
+    estimates = {
+        "nearest frame": nearest,
+        "frames begun": begun,
+        "nearest + 1": nearest + 1,
+        "nearest + 2": nearest + 2,
+    }
+    rows = [
+        [
+            name,
+            *count_bins(frames),
+            sequences_under(frames, "windows"),
+            sequences_under(frames, "windows", minimum=36),
+            sequences_under(frames, "split_at_150"),
+        ]
+        for name, frames in estimates.items()
+    ]
+    columns = ["estimate", "0-75", "76-100", "101-150", "more", "from 110", "over 110", "literal"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,266 @@
+"""Masked faces of a whole corpus: one process a core, a file an actor, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from lib.base.arrays import read_npz
+from lib.base.files import written_atomically
+from lib.base.problems import InputProblem
+from lib.base.processes import end_with_parent
+from lib.faces.landmarks import FaceMesh
+from lib.faces.masking import INTERPOLATIONS, SIZE, MaskedClip, mask_clip, mask_openface_clip, sentence
+from lib.faces.models import MODELS, check_models
+from lib.faces.openface import find_pictures
+
+#: Columns of the table that `mask_corpus` gives (``faces.csv``).
+COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
+
+Backend = Literal["mesh", "openface"]
+
+_VERSION = 3  # raise it when the pixels that this module makes change: finished files are then made anew
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What decides the pixels, beside the clips themselves."""
+
+    backend: Backend
+    openface_folder: str | None
+    interpolation: str
+    models_dir: str | None
+
+    def fingerprint(self, clips: pd.DataFrame) -> str:
+        """Name of the faces that this recipe makes of one actor's `clips`, from everything that decides them."""
+        facts = [_VERSION, self.backend, self.interpolation, SIZE]
+        for clip, path in zip(clips["clip"], clips["path"], strict=True):
+            if self.backend == "mesh":
+                sources = [Path(path)]
+            else:
+                pictures = find_pictures(self.openface_folder, clip)
+                sources = [Path(self.openface_folder, f"{clip}.csv"), *(pictures.values() or [Path(path)])]
+            facts.append([str(clip), [_stamp(source) for source in sources]])
+        if self.backend == "mesh":
+            facts.append(sorted(checksum for _, checksum in MODELS.values()))
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def mask(self, clip: str, path: str, tracker: FaceMesh | None) -> MaskedClip:
+        """The faces of one clip; one without pictures, if nothing of it can be read."""
+        try:
+            if self.backend == "mesh":
+                return mask_clip(path, tracker, SIZE, self.interpolation)
+            return mask_openface_clip(clip, path, self.openface_folder, SIZE, self.interpolation)
+        except InputProblem as problem:
+            nothing = np.zeros((0, SIZE, SIZE, 3), dtype=np.uint8)
+            return MaskedClip(
+                nothing, np.zeros(0, dtype=bool), np.zeros((0, 68, 2), dtype=np.float32), sentence(problem)
+            )
+
+    def tracker(self) -> FaceMesh | None:
+        return FaceMesh(self.models_dir) if self.backend == "mesh" else None
+
+
+def _stamp(path: Path) -> list:
+    """Name, size and time of a file: they change when its contents do."""
+    try:
+        status = path.stat()
+    except OSError:
+        return [path.name, None, None]
+    return [path.name, status.st_size, status.st_mtime_ns]
+
+
+_worker: tuple[_Recipe, FaceMesh | None]
+
+
+def _start_worker(recipe: _Recipe) -> None:
+    global _worker
+    end_with_parent()
+    cv2.setNumThreads(1)
+    _worker = recipe, recipe.tracker()
+
+
+def _work(clip: str, path: str) -> MaskedClip:
+    recipe, tracker = _worker
+    return recipe.mask(clip, path, tracker)
+
+
+def mask_corpus(
+    clips: pd.DataFrame,
+    folder: str | os.PathLike,
+    *,
+    backend: Backend = "mesh",
+    openface_folder: str | os.PathLike | None = None,
+    interpolation: str = "area",
+    processes: int | None = None,
+    progress: bool = True,
+    models_dir: str | os.PathLike | None = None,
+) -> pd.DataFrame:
+    """Mask every clip of a corpus; write ``<actor>.npz`` for each actor into `folder`.
+
+    An actor's file is written when all clips of the actor are done; a run that was interrupted goes on after
+    the last one. A file counts as done when it can be read whole and its fingerprint (recipe, model checksums,
+    the clips' names, sizes and times) fits.
+
+    Parameters
+    ----------
+    clips
+        Table with the columns ``clip, path, actor`` (more are ignored).
+    folder
+        Where to write: ``data/<study>/<corpus>/faces``. A file holds the clips of one actor one after another
+        (N frames, C clips): `faces` uint8 (N, 28, 28, 3), `success` bool (N,), `landmarks` float32
+        (N, 68, 2), `clips` str (C,), `offsets` int64 (C + 1,), `problems` str (C,), `fingerprint` str.
+    backend
+        ``mesh`` finds the landmarks itself; ``openface`` takes them from FeatureExtraction's output.
+    openface_folder
+        FeatureExtraction's ``-out_dir``; for the backend ``openface`` only.
+    interpolation : {"area", "linear", "cubic"}
+        How the 112 x 112 picture is resized to 28 x 28.
+    processes
+        Worker processes, one core each; default: one for every core this process may use. 1 works in this
+        process.
+    progress
+        Whether a bar shows clips done, rate and remaining time.
+    models_dir
+        Folder of the model files; default `lib.base.paths.models_dir()`.
+
+    Returns
+    -------
+    DataFrame
+        A row a clip with the columns `COLUMNS`, in the order of `clips`; `problem` is empty or one sentence. A
+        clip that ends early keeps the frames it has; one that cannot be read has none.
+
+    Raises
+    ------
+    InputProblem
+        If the landmark models are missing or wrong, or no space is left (what was finished stays).
+    ValueError
+        For an unknown backend or interpolation, or a clip named twice.
+    """
+    if backend not in ("mesh", "openface") or interpolation not in INTERPOLATIONS:
+        raise ValueError(f"unknown backend {backend!r} or interpolation {interpolation!r}")
+    if backend == "openface" and openface_folder is None:
+        raise ValueError("the backend openface needs openface_folder")
+    if clips["clip"].duplicated().any():
+        raise ValueError(f"clip {clips.loc[clips['clip'].duplicated(), 'clip'].iloc[0]} is named twice")
+    if backend == "mesh":
+        check_models(models_dir)  # before any work
+    recipe = _Recipe(
+        backend,
+        None if openface_folder is None else str(openface_folder),
+        interpolation,
+        None if models_dir is None else str(models_dir),
+    )
+    folder = Path(folder)
+    tables, waiting = [], {}
+    for actor, group in clips.groupby("actor", sort=True):
+        fingerprint = recipe.fingerprint(group)
+        done = _read_done(folder / f"{actor}.npz", fingerprint)
+        if done is None:
+            waiting[actor] = (group, fingerprint)
+        else:
+            tables.append(done.assign(actor=actor))
+    total = sum(len(group) for group, _ in waiting.values())
+    with tqdm(total=total, desc="masking", unit="clip", disable=not progress or not total) as bar:
+        for actor, masked in _mask_actors(waiting, recipe, processes or _cores(), bar):
+            group, fingerprint = waiting[actor]
+            tables.append(_write_actor(folder, actor, group, masked, fingerprint).assign(actor=actor))
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+    return clips[["clip"]].merge(table, on="clip", how="left", validate="1:1")[COLUMNS]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _mask_actors(
+    waiting: dict, recipe: _Recipe, processes: int, bar: tqdm
+) -> Iterator[tuple[object, list[MaskedClip]]]:
+    """Give (actor, masked clips in the table's order) as actors are finished."""
+    jobs = [
+        (actor, row, clip, str(path))
+        for actor, (group, _) in waiting.items()
+        for row, (clip, path) in enumerate(zip(group["clip"], group["path"], strict=True))
+    ]
+    collected = {actor: [None] * len(group) for actor, (group, _) in waiting.items()}
+    frames = 0
+    for (actor, row, _, _), masked in _run(jobs, recipe, min(processes, len(jobs))):
+        collected[actor][row] = masked
+        frames += len(masked.success)
+        bar.update()
+        bar.set_postfix_str(f"{frames / max(bar.format_dict['elapsed'], 1e-3):.0f} frames/s", refresh=False)
+        if all(clip is not None for clip in collected[actor]):
+            yield actor, collected.pop(actor)
+
+
+def _run(jobs: list[tuple], recipe: _Recipe, processes: int) -> Iterator[tuple[tuple, MaskedClip]]:
+    """Give (job, result) for each job, in this process or in `processes` others."""
+    if processes <= 1:
+        tracker = recipe.tracker() if jobs else None
+        for job in jobs:
+            yield job, recipe.mask(*job[2:], tracker)
+        return
+    # Spawned, not forked: the parent may hold TensorFlow's threads.
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, (recipe,))
+    try:
+        pending: dict[Future, tuple] = {pool.submit(_work, *job[2:]): job for job in jobs}
+        for future in as_completed(list(pending)):
+            yield pending.pop(future), future.result()
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "a masking process was ended from outside (out of memory?); run again to go on where it stopped"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _write_actor(
+    folder: Path, actor: object, group: pd.DataFrame, masked: list[MaskedClip], fingerprint: str
+) -> pd.DataFrame:
+    arrays = {
+        "clips": group["clip"].to_numpy(dtype=str),
+        "offsets": np.cumsum([0, *(len(clip.success) for clip in masked)], dtype=np.int64),
+        "faces": np.concatenate([clip.faces for clip in masked]),
+        "success": np.concatenate([clip.success for clip in masked]),
+        "landmarks": np.concatenate([clip.landmarks for clip in masked]),
+        "problems": np.array([clip.problem for clip in masked], dtype=str),
+        "fingerprint": np.array(fingerprint),
+    }
+    with written_atomically(folder / f"{actor}.npz") as temporary:
+        np.savez(temporary, **arrays)
+    return _table(arrays)
+
+
+def _table(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
+    offsets = arrays["offsets"]
+    found = np.concatenate([[0], np.cumsum(arrays["success"])])
+    return pd.DataFrame(
+        {
+            "clip": arrays["clips"].astype(object),
+            "frames": np.diff(offsets),
+            "frames_with_face": found[offsets[1:]] - found[offsets[:-1]],
+            "problem": arrays["problems"].astype(object),
+        }
+    )
+
+
+def _read_done(path: Path, fingerprint: str) -> pd.DataFrame | None:
+    """Table of an actor's finished file; None if it is absent, damaged, or made from something else."""
+    try:
+        arrays = read_npz(path, "fingerprint", "clips", "offsets", "success", "problems", "faces", "landmarks")
+        return _table(arrays) if str(arrays["fingerprint"]) == fingerprint else None
+    except (OSError, ValueError, IndexError, TypeError):
+        return None

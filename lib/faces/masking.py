@@ -1,0 +1,154 @@
+"""Masked faces of one clip: every frame to a 28 x 28 RGB picture.
+
+A frame without a face follows OpenFace's convention: the picture is black and `success` is false.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lib.base.problems import InputProblem
+from lib.faces.alignment import align_and_mask
+from lib.faces.landmarks import FaceMesh
+from lib.faces.openface import find_pictures, read_aligned, read_features
+from lib.faces.video import read_frames
+
+#: Width and height of the pictures that the networks read.
+SIZE = 28
+
+INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
+
+
+@dataclass(frozen=True)
+class MaskedClip:
+    """The masked faces of one clip of n frames.
+
+    Attributes
+    ----------
+    faces : uint8 array, (n, size, size, 3)
+        RGB, black outside the face; all black where `success` is false.
+    success : bool array, (n,)
+        Whether a face was found.
+    landmarks : float32 array, (n, 68, 2)
+        Pixels in the frame; zeros where `success` is false.
+    problem : str
+        What is wrong with the clip, in one sentence; empty if it is fine.
+    """
+
+    faces: np.ndarray
+    success: np.ndarray
+    landmarks: np.ndarray
+    problem: str = ""
+
+
+def mask_clip(path: str | os.PathLike, tracker: FaceMesh, size: int = SIZE, interpolation: str = "area") -> MaskedClip:
+    """Masked faces of one video, with landmarks of the mesh.
+
+    Parameters
+    ----------
+    path
+        The video.
+    tracker
+        Finds the face; it is reset first.
+    size
+        Width and height of the pictures: OpenFace's 112 x 112 picture is resized to it.
+    interpolation : {"area", "linear", "cubic"}
+        How it is resized.
+
+    Returns
+    -------
+    MaskedClip
+        A file that ends early gives the frames that it has and says so in `problem`, as does one without any
+        face.
+
+    Raises
+    ------
+    InputProblem
+        If no frame of `path` can be decoded.
+    """
+    tracker.reset()
+    return _mask(path, tracker.locate, size, interpolation)
+
+
+def mask_openface_clip(
+    name: str,
+    path: str | os.PathLike,
+    folder: str | os.PathLike,
+    size: int = SIZE,
+    interpolation: str = "area",
+    pictures: bool = True,
+) -> MaskedClip:
+    """Masked faces of clip `name` from what OpenFace's FeatureExtraction left in `folder`.
+
+    Its own pictures are taken where there are some. With its table alone (no ``-simalign``, or `pictures`
+    false), the frames of the video `path` are aligned and masked with its landmarks: the same picture but for
+    the landmarks' rounding.
+
+    Raises
+    ------
+    InputProblem
+        See :func:`lib.faces.openface.read_aligned`; if only the table is there, also when `path` cannot be decoded or
+        has another number of frames.
+    """
+    features = read_features(Path(folder, f"{name}.csv"))
+    if pictures and find_pictures(folder, name):
+        aligned, success = read_aligned(folder, name, features.success)
+        faces = [_resize(face, size, interpolation) for face in aligned]
+        return _finish(faces, list(success), list(features.points), "")
+    rows = iter(zip(features.success, features.points, strict=True))
+
+    def locate(_: np.ndarray) -> np.ndarray | None:
+        success, points = next(rows, (False, None))
+        return points if success else None
+
+    masked = _mask(path, locate, size, interpolation)
+    if len(masked.success) != len(features.success):
+        raise InputProblem(
+            Path(folder, f"{name}.csv"),
+            f"the table has {len(features.success)} frames, the video {len(masked.success)}",
+            "run FeatureExtraction on this very file",
+        )
+    return masked
+
+
+def sentence(problem: InputProblem) -> str:
+    """What `problem` says without its file: tables name that in another column."""
+    return f"{problem.problem}; {problem.remedy}."
+
+
+def _mask(
+    path: str | os.PathLike, locate: Callable[[np.ndarray], np.ndarray | None], size: int, interpolation: str
+) -> MaskedClip:
+    """Mask each frame of the video with the landmarks that `locate` gives for it, None for no face."""
+    faces, success, landmarks, problem = [], [], [], ""
+    try:
+        for frame in read_frames(path):
+            points = locate(frame)
+            success.append(points is not None)
+            if points is None:
+                faces.append(np.zeros((size, size, 3), dtype=np.uint8))
+                landmarks.append(np.zeros((68, 2), dtype=np.float32))
+            else:
+                faces.append(_resize(align_and_mask(frame, points), size, interpolation))
+                landmarks.append(points)
+    except InputProblem as broken:
+        if not faces:
+            raise
+        problem = sentence(broken)
+    return _finish(faces, success, landmarks, problem)
+
+
+def _resize(face: np.ndarray, size: int, interpolation: str) -> np.ndarray:
+    return cv2.resize(face, (size, size), interpolation=INTERPOLATIONS[interpolation])
+
+
+def _finish(faces: list[np.ndarray], success: list[bool], landmarks: list[np.ndarray], problem: str) -> MaskedClip:
+    if not problem and not any(success):
+        problem = f"no face was found in any of its {len(success)} frames; look at the clip, then leave it out."
+    return MaskedClip(np.stack(faces), np.array(success, dtype=bool), np.stack(landmarks).astype(np.float32), problem)

@@ -1,0 +1,101 @@
+"""Video files to frames, through OpenCV's FFmpeg; what cannot be decoded is named in one sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+# FFmpeg writes a line for each damaged packet to the process' stderr, past Python. What a user must know is
+# said by InputProblem. The variable is read when OpenCV opens its first video.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+import cv2
+import numpy as np
+
+from lib.base.problems import InputProblem
+
+#: Frames a second of both corpora.
+FPS = 30000 / 1001
+
+#: A file may decode to this many frames fewer than its header promises and still count as whole: some of
+#: RAVDESS' files decode to one fewer (:mod:`tests.test_video` shows one).
+HEADER_TOLERANCE = 2
+
+_POINTER = b"version https://git-lfs"
+
+
+def read_frames(path: str | os.PathLike) -> Iterator[np.ndarray]:
+    """Decode `path` frame by frame.
+
+    Parameters
+    ----------
+    path
+        A video that FFmpeg can read (FLV/VP6, MP4/H.264, AVI ...).
+
+    Yields
+    ------
+    uint8 array, (height, width, 3)
+        One frame, RGB.
+
+    Raises
+    ------
+    InputProblem
+        At the first frame: the file is missing, empty, a Git-LFS pointer, or nothing in it decodes.
+        After the last frame: the file ends more than `HEADER_TOLERANCE` frames before the length that its
+        header gives (a download that broke off). All frames that decode have been given by then, so a
+        caller that can use a part catches this. A header without a length, as some FLV files have, is
+        not held against the file.
+    """
+    path = Path(path)
+    _look_before_decoding(path)
+    capture = _open(path)
+    decoded = 0
+    try:
+        promised = capture.get(cv2.CAP_PROP_FRAME_COUNT) if capture.isOpened() else 0
+        while True:
+            found, frame = capture.read()
+            if not found:
+                break
+            decoded += 1
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+    finally:
+        capture.release()
+    if decoded == 0:
+        raise InputProblem(path, "no frame of it can be decoded", "fetch the file again")
+    if promised - decoded > HEADER_TOLERANCE:
+        raise InputProblem(
+            path,
+            f"it ends early, after {decoded} of the {promised:.0f} frames that its header promises",
+            "fetch the file again",
+        )
+
+
+def _open(path: Path) -> cv2.VideoCapture:
+    """Open `path` without a word of OpenCV's own about what fails."""
+    logging = cv2.utils.logging
+    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        # One decoding thread: the caller runs a process a core.
+        return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    finally:
+        logging.setLogLevel(level)
+
+
+def _look_before_decoding(path: Path) -> None:
+    """Raise InputProblem for what OpenCV would only call "not opened"."""
+    if not path.is_file():
+        raise InputProblem(path, "there is no such file", "check the path of the corpus")
+    try:
+        with open(path, "rb") as file:
+            head = file.read(len(_POINTER))
+    except OSError as error:
+        raise InputProblem(path, f"it cannot be read ({error.strerror})", "check its permissions") from error
+    if not head:
+        raise InputProblem(path, "the file is empty (0 bytes)", "fetch the file again")
+    if head == _POINTER:
+        raise InputProblem(
+            path,
+            "it is a Git-LFS pointer, not the video",
+            "install git-lfs and run `git lfs pull` in the corpus' clone",
+        )

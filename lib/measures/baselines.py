@@ -1,0 +1,263 @@
+"""What a network must beat on the same sequences: the most frequent emotion, landmark geometry, people.
+
+The classifiers are scikit-learn's. Their answers are tables like those of `lib.study.results.predictions`, so that
+`lib.measures.uncertainty` treats a baseline as it does a network.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+from sklearn.dummy import DummyClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from lib.base.arrays import read_npz
+from lib.base.emotions import EMOTIONS, PROBABILITIES
+from lib.base.problems import InputProblem
+from lib.measures.votes import shares
+from lib.sequences.cutting import MASK_AGAIN
+
+#: What a table of predictions says of a sequence before the prediction.
+COLUMNS = ["sequence", "clip", "window", "actor", "sex", "level", "emotion"]
+
+#: Outer corners of the eyes: their line is the face's horizontal, their distance its unit of length.
+OUTER_CORNERS = (36, 45)
+
+#: Mean distance between paired points.
+DISTANCES = {
+    "mouth width": ([48], [54]),
+    "mouth opening": ([61, 62, 63], [67, 66, 65]),
+    "nose to lip": ([33], [51]),
+    "upper lip": ([51], [62]),
+    "lower lip": ([66], [57]),
+    "lip to chin": ([57], [8]),
+    "jaw": ([33], [8]),
+    "brow distance": ([21], [22]),
+    "eye opening": ([37, 38, 43, 44], [41, 40, 47, 46]),
+    "nose wings to eyes": ([31, 35], [39, 42]),
+    "nose width": ([31], [35]),
+}
+
+#: How much higher the mean of the first points lies than that of the second.
+HEIGHTS = {
+    "lip corners": ([48, 54], [51]),
+    "inner brows": ([21, 22], [39, 42]),
+    "middle brows": ([19, 24], [36, 39, 42, 45]),
+    "outer brows": ([17, 26], [36, 45]),
+}
+
+MEASURES = (*DISTANCES, *HEIGHTS)
+SUMMARIES = ("mean", "sd", "low", "high")
+
+#: Weights of the data against the ridge penalty, of which the validation part chooses.
+WEIGHTS = (0.01, 0.1, 1.0, 10.0)
+
+
+def frame_measures(landmarks: np.ndarray) -> np.ndarray:
+    """Geometry of faces, blind to where in the frame they are, how large, and how turned in its plane.
+
+    Parameters
+    ----------
+    landmarks : float array, (frames, 68, 2)
+        OpenFace's points, pixels.
+
+    Returns
+    -------
+    float64 array, (frames, 15)
+        :data:`MEASURES`, in distances between the outer corners of the eyes; not finite where these fall together.
+
+    Notes
+    -----
+    The usual distances of mouth, brows, eyes and nose, without a neutral face of the person to compare with: as
+    in Saeed et al. 2014, Frame-based facial expression recognition using geometrical features, Advances in
+    Human-Computer Interaction 2014, 408953, doi:10.1155/2014/408953.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        points = np.asarray(landmarks, dtype=np.float64) @ [1, 1j]
+        right, left = (points[:, [corner]] for corner in OUTER_CORNERS)
+        points = (points - (right + left) / 2) / (left - right)  # undoes place, size and turn in one step
+        columns = [np.abs(points[:, a] - points[:, b]).mean(axis=1) for a, b in DISTANCES.values()]
+        columns += [points[:, b].imag.mean(axis=1) - points[:, a].imag.mean(axis=1) for a, b in HEIGHTS.values()]
+        return np.stack(columns, axis=1)
+
+
+def _summary(measures: np.ndarray) -> np.ndarray:
+    """Mean, standard deviation and the tenth and ninetieth percentile of each column; NaN without a frame."""
+    if not len(measures):
+        return np.full(len(SUMMARIES) * measures.shape[1], np.nan)
+    return np.concatenate([measures.mean(axis=0), measures.std(axis=0), *np.quantile(measures, [0.1, 0.9], axis=0)])
+
+
+def features(table: pd.DataFrame, faces: str | os.PathLike) -> pd.DataFrame:
+    """Landmark geometry of every sequence, summarised over those of its frames that show a face.
+
+    Frames that repeat the last one (Eq. 1) do not count.
+
+    Parameters
+    ----------
+    table
+        The table of sequences.csv: ``clip, actor, first_frame, frames`` are read.
+    faces
+        Folder of the actors' masked faces, ``<actor>.npz``, as `lib.faces.corpus.mask_corpus` writes it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index of `table`; a float column for each of :data:`SUMMARIES` of each of :data:`MEASURES`, NaN for a
+        sequence without a face.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If an actor's file is missing or damaged, or lacks frames that the table names.
+    """
+    rows = {}
+    for actor, group in table.groupby("actor", sort=True):
+        path = Path(faces) / f"{actor}.npz"
+        measures, seen, spans = _actor(path)
+        for row in group.itertuples():
+            start, end = spans.get(row.clip, (0, 0))
+            window = slice(start + row.first_frame, start + row.first_frame + row.frames)
+            if window.stop > end:
+                problem = f"does not hold the frames of {row.clip} that sequences.csv lists"
+                raise InputProblem(path, problem, MASK_AGAIN)
+            rows[row.Index] = _summary(measures[window][seen[window]])
+    names = [f"{measure}, {summary}" for summary in SUMMARIES for measure in MEASURES]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype=float).loc[table.index]
+
+
+def _actor(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[int, int]]]:
+    """Measures of an actor's frames, which of them count, and each clip's first frame and the one after its last."""
+    try:
+        stored = read_npz(path, "landmarks", "success", "clips", "offsets")
+        landmarks, success, clips, offsets = stored.values()
+        if landmarks.dtype.kind != "f" or landmarks.shape != (len(success), 68, 2) or success.dtype != bool:
+            raise ValueError("its arrays are not landmarks")
+        if clips.dtype.kind != "U" or offsets.dtype.kind != "i" or offsets.shape != (len(clips) + 1,):
+            raise ValueError("its clips are not named")
+        if (np.diff([0, *offsets, len(success)]) < 0).any():
+            raise ValueError("its clips and frames do not belong together")
+    except FileNotFoundError:
+        raise InputProblem(path, "is not there", "run `make reproduce` first") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise InputProblem(path, f"cannot be read ({error})", MASK_AGAIN) from None
+    measures = frame_measures(landmarks)
+    spans = dict(zip(clips.tolist(), pairwise(offsets.tolist()), strict=True))
+    return measures, success & np.isfinite(measures).all(axis=1), spans
+
+
+def fit_majority(table: pd.DataFrame, part: np.ndarray) -> DummyClassifier:
+    """The most frequent emotion of the training part, with its emotions' shares as probabilities.
+
+    Parameters
+    ----------
+    table
+        The table of sequences.csv.
+    part
+        `lib.sequences.splits.split` of it.
+    """
+    emotions = table.loc[part == "train", "emotion"]
+    if emotions.empty:
+        raise ValueError("the training part is empty")
+    return DummyClassifier(strategy="prior").fit(np.zeros((len(emotions), 1)), emotions)
+
+
+def fit_geometry(measured: pd.DataFrame, table: pd.DataFrame, part: np.ndarray) -> Pipeline:
+    """Logistic regression on the standardised `features`, penalised as suits the validation part best.
+
+    Parameters
+    ----------
+    measured
+        `features` of `table`.
+    table
+        The table of sequences.csv.
+    part
+        `lib.sequences.splits.split` of it. The training part fits, the validation part chooses of :data:`WEIGHTS` by
+        its log loss, which is less a matter of luck than the accuracy; the test part is not looked at.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two emotions show a face in the training part, or none does in the validation part.
+    """
+    seen = measured.notna().all(axis=1).to_numpy()
+    train, validation = (seen & (part == name) for name in ("train", "validation"))
+    emotions = table["emotion"]
+    if emotions[train].nunique() < 2 or not validation.any():
+        raise ValueError(
+            f"too few sequences with a face for the landmark geometry: {train.sum()} of "
+            f"{emotions[train].nunique()} emotions train, {validation.sum()} validate"
+        )
+    models = [
+        make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression(C=weight, max_iter=5000))
+        for weight in WEIGHTS
+    ]
+    # so small a problem loses more by its threads' waiting for each other than it gains
+    with threadpool_limits(1):
+        return min(
+            (model.fit(measured[train], emotions[train]) for model in models),
+            key=lambda m: log_loss(emotions[validation], _probabilities(m, measured[validation]), labels=EMOTIONS),
+        )
+
+
+def _probabilities(model: ClassifierMixin, measured: pd.DataFrame) -> np.ndarray:
+    """Of the six emotions in their order, float64 (sequences, 6); 0 for one that the model never saw."""
+    told = pd.DataFrame(model.predict_proba(measured), columns=model.classes_)
+    return told.reindex(columns=list(EMOTIONS), fill_value=0.0).to_numpy()
+
+
+def predict(model: ClassifierMixin, table: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+    """What a fitted `model` says of the sequences of `table`, a table like that of `lib.study.results.predictions`.
+
+    Parameters
+    ----------
+    model
+        What `fit_majority` or `fit_geometry` gives.
+    table
+        Rows of the table of sequences.csv, of either corpus.
+    measured
+        Their `features`, which the majority does not look at.
+    """
+    return _told(table, _probabilities(model, measured))
+
+
+def crowd(table: pd.DataFrame, votes: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """What the plurality of CREMA-D's raters saw in the clips of `table`; clips that nobody rated are left out.
+
+    Parameters
+    ----------
+    table
+        Rows of the table of sequences.csv. A rater saw the whole clip, so its sequences share the answer.
+    votes
+        What `lib.measures.votes.read_votes` gives.
+    seed
+        Settles ties, one draw a clip.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `lib.study.results.predictions`, the probabilities being the shares of the votes.
+    """
+    rated = table[table["clip"].isin(votes["clip"])]
+    share = shares(votes, "rating")
+    # less than the least difference of two shares, so it decides between equal ones only
+    tie = np.random.default_rng([seed]).uniform(0, 1e-6, share.shape)
+    place = pd.Index(votes["clip"]).get_indexer(rated["clip"])
+    return _told(rated, share[place], (share + tie)[place])
+
+
+def _told(table: pd.DataFrame, probabilities: np.ndarray, by: np.ndarray | None = None) -> pd.DataFrame:
+    """Table of predictions: the emotion of the highest probability, or of the highest value of `by`."""
+    told = table[COLUMNS].reset_index(drop=True)
+    told["predicted"] = np.array(EMOTIONS)[(probabilities if by is None else by).argmax(axis=1)]
+    return told.join(pd.DataFrame(probabilities, columns=PROBABILITIES).round(6))

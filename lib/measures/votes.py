@@ -1,0 +1,92 @@
+"""The crowd as a classifier: what people saw in CREMA-D's faces, from its published votes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib.base.emotions import EMOTIONS
+from lib.corpora.cremad import parse_name
+from lib.corpora.records import RECORDS, VOTES
+from lib.measures.uncertainty import over_actors, ratio
+
+#: Ways to turn a clip's votes into answers.
+ANSWERS = ("rating", "plurality")
+
+
+def read_votes(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
+    """Read the face-only votes, a row a clip.
+
+    Returns
+    -------
+    pandas.DataFrame
+        clip, actor, emotion (asked of the actor), sentence, level, and a column an emotion with the number of
+        raters who chose it.
+    """
+    votes = pd.read_csv(Path(folder) / "cremad_votes.csv").rename(columns=VOTES)
+    named = pd.DataFrame([{"clip": clip, **parse_name(clip)} for clip in votes["clip"]])
+    return named.merge(votes, on="clip", validate="one_to_one")[[*named.columns, *EMOTIONS]]
+
+
+def shares(votes: pd.DataFrame, answer: str) -> np.ndarray:
+    """Share of each emotion among a clip's answers, float64 of shape (clips, 6); every row adds up to 1.
+
+    Parameters
+    ----------
+    votes
+        What `read_votes` gives.
+    answer
+        ``rating``: one rater drawn from those who judged the clip. ``plurality``: the emotion most of them
+        chose; a tie is split evenly between its emotions.
+    """
+    if answer not in ANSWERS:
+        raise ValueError(f"unknown answer {answer!r}; known are {', '.join(ANSWERS)}")
+    counts = votes[list(EMOTIONS)].to_numpy(dtype=float)
+    if answer == "plurality":
+        counts = (counts == counts.max(axis=1, keepdims=True)).astype(float)
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+def score(votes: pd.DataFrame, answer: str) -> pd.DataFrame:
+    """Right answers and answers of each clip, columns ``right`` and ``answers`` (float), index of `votes`.
+
+    With ``rating`` every single rating is an answer, with ``plurality`` each clip gives one.
+    """
+    share = shares(votes, answer)
+    asked = np.array([EMOTIONS.index(emotion) for emotion in votes["emotion"]])
+    right = share[np.arange(len(votes)), asked]
+    answers = votes[list(EMOTIONS)].sum(axis=1).to_numpy(float) if answer == "rating" else np.ones(len(votes))
+    return pd.DataFrame({"right": right * answers, "answers": answers}, index=votes.index)
+
+
+def accuracy(votes: pd.DataFrame, answer: str, by: str | None = None) -> float | pd.Series:
+    """Share of right answers, over all of `votes` or for each value of the column `by`."""
+    scores = score(votes, answer)
+    if by is None:
+        return float(scores["right"].sum() / scores["answers"].sum())
+    sums = scores.groupby(votes[by]).sum()
+    return sums["right"] / sums["answers"]
+
+
+def confusion(votes: pd.DataFrame, answer: str) -> pd.DataFrame:
+    """Confusion matrix (float): rows the emotion asked of the actor, columns the crowd's answer, as in Figure 5.
+
+    With ``rating`` it counts ratings, with ``plurality`` clips, a tie being split.
+    """
+    weight = score(votes, answer)["answers"].to_numpy()[:, None]
+    table = pd.DataFrame(shares(votes, answer) * weight, columns=pd.Index(EMOTIONS, name="answered"))
+    return table.groupby(votes["emotion"].to_numpy()).sum().loc[list(EMOTIONS)].rename_axis("asked")
+
+
+def interval(votes: pd.DataFrame, answer: str, resamples: int = 2000, seed: int = 2021) -> tuple[float, float]:
+    """95 % interval of the accuracy when actors are drawn anew, see `lib.measures.uncertainty.over_actors`."""
+    return over_actors(score(votes, answer).groupby(votes["actor"]).sum(), ratio, resamples, seed)
+
+
+def agreement(votes: pd.DataFrame) -> pd.Series:
+    """Share of a clip's raters who chose its most chosen emotion (CREMA-D's ``agreement``)."""
+    counts = votes[list(EMOTIONS)]
+    return counts.max(axis=1) / counts.sum(axis=1)

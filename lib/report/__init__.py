@@ -1,0 +1,1 @@
+"""Figures' style, cards and the site."""

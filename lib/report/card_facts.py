@@ -1,0 +1,248 @@
+"""What the cards of `lib.report.cards` say, read from the files that a study's runs wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lib.base.emotions import EMOTIONS, categorical
+from lib.base.problems import InputProblem
+from lib.corpora.cremad import LEVELS
+from lib.measures.evaluation import accuracy, by_emotion, uar
+from lib.measures.uncertainty import by_group, calibration_error, interval
+from lib.sequences.cutting import read_table
+from lib.sequences.splits import PARTS
+from lib.study import Study, paper, results
+from lib.study.cells import spelled
+from lib.study.metrics import read_metrics
+
+UNKNOWN = "unknown"
+
+#: Dropped clips, and files that are not used, that a card names one by one.
+SHOWN = 20
+
+_LEVELS = {"XX": "XX (not specified)", "LO": "LO (low)", "MD": "MD (medium)", "HI": "HI (high)"}
+
+
+def percent(value: float) -> str:
+    """A fraction as a card shows it."""
+    return "not defined" if pd.isna(value) else f"{100 * value:.1f} %"
+
+
+def limits(low: float | None, high: float | None) -> str:
+    """A 95 % interval of fractions as a card shows it."""
+    return "none" if pd.isna(low) else f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def _table(path: Path, *columns: str) -> pd.DataFrame:
+    """A CSV that a step of the workflow wrote."""
+    try:
+        table = read_table(path)
+    except FileNotFoundError:
+        raise InputProblem(path, "is not there: this step is not done", "run `make reproduce` first") from None
+    except (OSError, ValueError) as error:
+        raise InputProblem(path, f"cannot be read ({error})", "delete it and run the study again") from None
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise InputProblem(path, f"has no column {missing[0]}", "delete it and run the study again")
+    return table
+
+
+def _metrics(study: Study, notebook: str, *keys: str) -> dict[str, Any]:
+    folder = study.runs(notebook) / "default"
+    return _having(read_metrics(folder), folder, *keys)
+
+
+def _having(metrics: dict[str, Any], folder: Path, *keys: str) -> dict[str, Any]:
+    missing = [key for key in keys if key not in metrics]
+    if missing:
+        problem = f"does not state {missing[0]}"
+        raise InputProblem(folder / "metrics.json", problem, "delete it and run the study again")
+    return metrics
+
+
+def _where_done(study: Study, notebook: str) -> dict[str, Any] | None:
+    """Metrics of `notebook`, or None where it was not run: the card then says so."""
+    folder = study.runs(notebook) / "default"
+    return read_metrics(folder) if (folder / "metrics.json").exists() else None
+
+
+def _ages(ages: pd.Series) -> str:
+    known = pd.to_numeric(ages, errors="coerce").dropna()
+    if known.empty:
+        return UNKNOWN
+    text = f"{known.min():.0f} to {known.max():.0f}, median {known.median():.0f}"
+    return text if len(known) == len(ages) else f"{text}; {len(ages) - len(known)} {UNKNOWN}"
+
+
+def _people(clips: pd.DataFrame, actors: Iterable[int]) -> dict[str, Any]:
+    """How many `actors` there are, of which sex and age."""
+    people = clips.drop_duplicates("actor").set_index("actor").reindex(list(actors))
+    sex = people["sex"].astype(object).fillna(UNKNOWN)
+    counts = {name: int((sex == name).sum()) for name in ("female", "male", UNKNOWN)}
+    return {
+        "actors": len(people),
+        "female": counts["female"],
+        "male": counts["male"],
+        "sex unknown": counts[UNKNOWN],
+        "age": _ages(people["age"]),
+    }
+
+
+def _ordered(values: pd.Series) -> pd.Categorical:
+    """`values` as words in the order of a card: CREMA-D's levels as asked, everything else by name."""
+    words = values.astype(object).fillna(UNKNOWN).astype(str)
+    known = [level for level in LEVELS if level in set(words)]
+    words = pd.Categorical(words, [*known, *sorted(set(words) - set(known))], ordered=True)
+    return words.rename_categories(lambda word: _LEVELS.get(word, word))
+
+
+def _groups(predictions: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Accuracy for each value of `column`; for an emotion that is its recall, and its precision stands beside it."""
+    named = predictions[column]
+    table = by_group(predictions.assign(group=categorical(named) if column == "emotion" else _ordered(named)), "group")
+    shown = {
+        column: table["group"].astype(str),
+        "sequences": table["sequences"],
+        "recall" if column == "emotion" else "accuracy": table["accuracy"].map(percent),
+        "95 % interval": [limits(*pair) for pair in zip(table["low"], table["high"], strict=True)],
+    }
+    if column == "emotion":
+        precision = by_emotion(named, predictions["predicted"]).set_index("emotion")["precision"]
+        shown["precision"] = [percent(precision[emotion]) for emotion in shown[column]]
+    return pd.DataFrame(shown)
+
+
+def _measured(part: str, predictions: pd.DataFrame, stated: float, folder: Path) -> dict[str, Any]:
+    """A row of the card's table of results; `stated` is the accuracy in the run's metrics.json."""
+    right = accuracy(predictions["emotion"], predictions["predicted"])
+    if abs(right - stated) > 1e-5:
+        problem = f"states an accuracy of {stated:.4f} ({part}), but its predictions have {right:.4f}"
+        raise InputProblem(folder / "metrics.json", problem, "delete the run and train again")
+    return {
+        "part": part,
+        "sequences": len(predictions),
+        "actors": predictions["actor"].nunique(),
+        "accuracy": percent(stated),
+        "95 % interval": limits(*interval(predictions)),
+        "UAR": percent(uar(predictions["emotion"], predictions["predicted"])),
+        "UAR's interval": limits(*interval(predictions, "uar")),
+        "calibration error": f"{calibration_error(predictions):.3f}",
+    }
+
+
+def _differing(study: Study) -> pd.DataFrame:
+    """The assumptions that are not what the paper states, or not what ``paper/assumptions.yaml`` takes."""
+    stated = paper.assumptions()
+    names = [name for name in stated if study.settings[name] != stated[name].value]
+    if study.settings["face_backend"] != "openface":  # the paper's, which not every machine has
+        names.append("face_backend")
+    rows = [
+        {
+            "assumption": f"`{name}`",
+            "this study": spelled(study.settings[name]),
+            "the paper's study": "openface" if name == "face_backend" else spelled(stated[name].value),
+            "reason for the latter": stated[name].reason,
+        }
+        for name in dict.fromkeys(names)
+    ]
+    return pd.DataFrame(rows)
+
+
+def model_facts(study: Study) -> dict[str, Any]:
+    """What the model card says of the study's best network.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If a run that it needs is missing, damaged or does not belong to its predictions.
+    """
+    grid = _metrics(study, "05_training_grid", "best_run", "best_by_validation")
+    confusion = _metrics(study, "06_confusion_matrices", "hardest")
+    transfer = _metrics(study, "07_ravdess_transfer", "by_layers")
+    cells = {cell.run: cell for cell in study.grid}
+    if grid["best_run"] not in cells:
+        at_fault = study.runs("05_training_grid") / "default" / "metrics.json"
+        raise InputProblem(at_fault, f"names {grid['best_run']}, no cell of the grid", "run `make reproduce` first")
+    cell = cells[grid["best_run"]]
+    folder = study.training(cell)
+    run = _having(read_metrics(folder), folder, "actors", "sequences", "test_accuracy", "transfer_accuracy")
+    clips = _table(study.data("cremad") / "clips.csv", "clip", "actor", "sex", "age", "race")
+    tested = {part: results.predictions(study, cell, part) for part in ("validation", "test", "transfer")}
+    test = tested["test"].merge(clips[["clip", "age", "race"]], on="clip", how="left", validate="many_to_one")
+    decade = pd.to_numeric(test["age"], errors="coerce") // 10 * 10
+    test["age"] = decade.map(lambda first: f"{first:.0f} to {first + 9:.0f}", na_action="ignore")
+    # what the corpus does not state of anybody is no group
+    known = [column for column in ("sex", "level", "emotion", "age", "race") if test[column].notna().any()]
+    measured = [_measured(p, tested[p], run[f"{p}_accuracy"], folder) for p in ("validation", "test", "transfer")]
+    people = [
+        {"part": part, **_people(clips, run["actors"][part]), "sequences": run["sequences"][part]} for part in PARTS
+    ]
+    return {
+        "cell": cell,
+        "run": run,
+        "cells": len(study.grid),
+        "by_validation": cells.get(grid["best_by_validation"]),
+        "hardest": confusion["hardest"],
+        "by_layers": transfer["by_layers"],
+        "measured": pd.DataFrame(measured),
+        "groups": {column: _groups(test, column) for column in known},
+        "transferred": {column: _groups(tested["transfer"], column) for column in ("sex", "level", "emotion")},
+        "people": pd.DataFrame(people),
+        "known": len(set(run["actors"]["train"]) & set(run["actors"]["test"])),
+        "differing": _differing(study),
+        "uncertainty": _where_done(study, "10_uncertainty"),
+        "sensitivity": _where_done(study, "11_sensitivity"),
+    }
+
+
+def corpus_facts(study: Study, corpus: str) -> dict[str, Any]:
+    """What the data sheet says of `corpus`: who and what is in it, and what became of every clip.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If a table that a step of the workflow writes is missing or damaged.
+    """
+    data = study.data(corpus)
+    clips = _table(data / "clips.csv", "clip", "actor", "emotion", "level", "sentence", "sex", "age", "race")
+    problems = _table(data / "problems_clips.csv", "file", "problem")
+    faces = _table(study.faces(corpus) / "faces.csv", "clip", "frames", "frames_with_face")
+    cut = _table(study.sequences(corpus) / "sequences.csv", "clip", "frames", "padded")
+    lost = clips[~clips["clip"].isin(cut["clip"])].merge(faces, on="clip", how="left")
+    why = (
+        lost["frames_with_face"]
+        .gt(0)
+        .map({True: f"fewer than {study.settings['window_minimum_frames']} frames", False: "no face found"})
+    )
+    dropped = pd.DataFrame({"clip": lost["clip"], "frames": lost["frames"].fillna(0).astype(int), "reason": why})
+    listed = pd.DataFrame({"file": problems["file"].map(lambda name: Path(name).name), "reason": problems["problem"]})
+    people = clips.drop_duplicates("actor")
+    races = people["race"].astype(object).fillna(UNKNOWN).value_counts().rename_axis("race").reset_index(name="actors")
+    levels = pd.crosstab(_ordered(clips["level"]), clips["emotion"]).reindex(columns=EMOTIONS, fill_value=0)
+    found = clips[clips["finding"] != ""] if "finding" in clips else clips[:0]
+    return {
+        "name": study.name_of(corpus),
+        "clips": len(clips),
+        "actors": clips["actor"].nunique(),
+        "people": pd.DataFrame([_people(clips, people["actor"])]),
+        "races": races if (races["race"] != UNKNOWN).any() else None,
+        "sentences": clips["sentence"].nunique(),
+        "levels": levels.rename_axis(index="level").reset_index(),
+        "found": found.groupby("finding").size().to_dict(),
+        "unused": len(listed),
+        "unused_named": listed[:SHOWN],
+        "dropped": len(dropped),
+        "dropped_by": dropped.groupby("reason").size().to_dict(),
+        "dropped_named": dropped[:SHOWN],
+        "shown": SHOWN,
+        "frames": int(faces["frames"].sum()),
+        "frames_with_face": int(faces["frames_with_face"].sum()),
+        "sequences": len(cut),
+        "used": cut["clip"].nunique(),
+        "padded": int((cut["padded"] > 0).sum()),
+        "shortest": int(cut["frames"].min()),
+    }

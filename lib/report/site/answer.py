@@ -1,0 +1,121 @@
+"""What is known today: of the paper by itself, and of its claims by trainings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lib.base.paths import in_workspace
+from lib.base.problems import InputProblem
+from lib.claims import audit
+from lib.claims.verdicts import VERDICTS
+from lib.report.site.beside import Beside, Share, Table
+from lib.report.site.collect import remedy
+from lib.study import Study
+from lib.study.metrics import read_metrics
+
+#: Claims of which the opening page tells, by their id in ``paper/claims.csv``.
+TOLD = ("A01", "A02", "N06", "T10", "F07", "P15")
+
+#: Verdicts of ``claims.csv`` as a reader sees them, of one statement and of many.
+WORDS = {
+    "consistent": ("agrees", "agree"),
+    "corrected": ("does not hold", "do not hold"),
+    "inconsistent": ("does not hold", "do not hold"),
+    "unknown": ("cannot be known", "cannot be known"),
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Facts of the opening page.
+
+    Attributes
+    ----------
+    cremad, ravdess
+        The paper's two accuracies in percent, as printed.
+    statements
+        Number of statements that notebook 08 checked, by the second of `WORDS`.
+    told
+        Of the claims `TOLD`: statement, printed value (empty where the statement says it), first of `WORDS`, result.
+    crowd
+        Accuracy of CREMA-D's raters, the plurality of each clip, in percent.
+    verdicts
+        The study's verdicts.csv.
+    counts
+        Number of verdicts, by `lib.claims.verdicts.VERDICTS`.
+    test, transfer
+        What the study's best network gets right.
+    """
+
+    cremad: str
+    ravdess: str
+    statements: dict[str, int]
+    told: tuple[tuple[str, str, str, str], ...]
+    crowd: float
+    verdicts: pd.DataFrame
+    counts: dict[str, int]
+    test: Share
+    transfer: Share
+
+    def table(self, study: Study) -> Table:
+        """The verdicts to show; beside a rendered sample's no number, since they stand in the paper's world."""
+        columns = ["claim", "statement", "verdict"]
+        verdicts = self.verdicts["verdict"] + self.verdicts["close"].map({True: ", close", False: ""})
+        rows = list(zip(self.verdicts["id"], self.verdicts["statement"], verdicts, strict=True))
+        if study.render is None:
+            columns += ["paper", "ours", "why"]
+            found = self.verdicts.fillna({"reason": ""})
+            numbers = [(_number(row.paper), _with_interval(row), row.reason) for row in found.itertuples()]
+            rows = [row + number for row, number in zip(rows, numbers, strict=True)]
+        caption = f"{study.title}: verdicts" if study.title else "Verdicts"
+        return Table(caption, (), tuple(columns), tuple(rows))
+
+
+def _read(path: str, study: Study) -> pd.DataFrame:
+    try:
+        return pd.read_csv(in_workspace(path))
+    except FileNotFoundError:
+        raise InputProblem(in_workspace(path), "is not there", remedy(study)) from None
+
+
+def _number(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.2f}"
+
+
+def _with_interval(row) -> str:
+    return _number(row.ours) + ("" if pd.isna(row.low) else f" ({row.low:.2f} to {row.high:.2f})")
+
+
+def answer(study: Study, beside: Beside) -> Answer:
+    """Collect the facts of the opening page from the tables and runs of `study`.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If a table or run is missing.
+    """
+    text = audit.printed("text").set_index("name")["value"]
+    claims = _read("tables/paper/audit_claims.csv", study).set_index("id")
+    statements = dict.fromkeys((many for _, many in WORDS.values()), 0)
+    for verdict in claims["verdict"]:
+        statements[WORDS[verdict][1]] += 1
+    told = []
+    for row in claims.loc[list(TOLD)].itertuples():
+        said = set(re.findall(r"\w+", f"{row.statement} not stated".lower()))
+        printed = "" if said.issuperset(re.findall(r"\w+", row.paper.lower())) else row.paper
+        told.append((row.statement, printed, WORDS[row.verdict][0], row.result))
+    verdicts = _read(f"tables/{study.name}/verdicts.csv", study)
+    return Answer(
+        cremad=text["accuracy_cremad_abstract"],
+        ravdess=text["accuracy_ravdess_abstract"],
+        statements=statements,
+        told=tuple(told),
+        crowd=100 * read_metrics(in_workspace("papermill_runs/paper/09_human_baseline/default"))["plurality"],
+        verdicts=verdicts,
+        counts=verdicts["verdict"].value_counts().reindex(VERDICTS, fill_value=0).to_dict(),
+        test=beside.share(beside.best[0], "test"),
+        transfer=beside.share(beside.best[0], "transfer"),
+    )

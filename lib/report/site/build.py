@@ -1,0 +1,132 @@
+"""Sources and pages of a site, built beside the old one and put in its place when they are whole."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jinja2
+
+from lib.base.emotions import EMOTIONS
+from lib.base.files import telling_unwritable, write_text
+from lib.base.paths import ROOT, workspace
+from lib.base.problems import InputProblem
+from lib.report.site.answer import answer
+from lib.report.site.beside import Beside
+from lib.report.site.collect import copy_cards, copy_files, write_notebooks
+from lib.study import Study
+from lib.study.paper import CITATION
+
+log = logging.getLogger("lib")
+PAGES = ROOT / "pages"
+_LEFT = ("*.map", "webpack-macros.html")  # of the theme, for its makers
+
+
+def section(text: str, title: str) -> str:
+    """The part of the Markdown `text` below ``## title``, without that line; empty if there is none."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return found.group(1).strip() if found else ""
+
+
+def commands(text: str) -> str:
+    """The first block of shell commands in the Markdown `text`."""
+    found = re.search(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    return found.group(1).rstrip() if found else ""
+
+
+def within_site(text: str) -> str:
+    """The Markdown `text` of the README with its links to notebooks made the site's, and those to other files text."""
+    text = re.sub(r"\]\(notebooks/(\w+)\.ipynb\)", r"](notebooks/\1)", text)
+    return re.sub(r"\[([^\]]+)\]\((?!https?:|notebooks/\w+\))[^)]*\)", r"\1", text)
+
+
+def write_sources(study: Study, folder: Path) -> None:
+    """Write everything that Sphinx reads into the empty `folder`.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If a run, table or notebook of the study is missing or damaged.
+    """
+    beside = Beside(study)
+    series = write_notebooks(study, beside.best[0], folder / "notebooks")
+    how = within_site(section((ROOT / "README.md").read_text(encoding="utf-8"), "Run it"))
+    facts = {
+        "study": study,
+        "beside": beside,
+        "answer": answer(study, beside),
+        "series": series,
+        "cards": copy_cards(study, folder / "cards"),
+        "files": copy_files(study, folder / "extra"),
+        "how": how,
+        "commands": commands(how),
+        "emotions": EMOTIONS,
+        "citation": CITATION,
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGES),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # the templates are Markdown; their tables escape each cell
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for template in PAGES.rglob("*.md.j2"):
+        name = template.relative_to(PAGES).as_posix()
+        if name.startswith("cards/") and not facts["cards"]:
+            continue
+        write_text(folder / name.removesuffix(".j2"), environment.get_template(name).render(facts))
+    for name in ("conf.py", "_static"):
+        copy = shutil.copytree if (PAGES / name).is_dir() else shutil.copy
+        copy(PAGES / name, folder / name)
+
+
+def run_sphinx(sources: Path, pages: Path) -> str:
+    """Build `pages` from `sources`; give Sphinx's warnings, the sources' folder left out of them.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If Sphinx fails.
+    """
+    command = [sys.executable, "-m", "sphinx", "--quiet", "--no-color", "-b", "html", "-d"]
+    command += [str(sources / ".doctrees"), str(sources), str(pages)]
+    here = {**os.environ, "TMPDIR": str(sources)}  # where it leaves what it knows of a failure
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=here)
+    said = done.stderr.replace(f"{sources}{os.sep}", "").strip()
+    if done.returncode:
+        raised = [line.strip() for line in said.splitlines() if "Error: " in line] or [said]
+        raise InputProblem(pages, f"cannot be built ({raised[-1]})", "mend what Sphinx names and build again")
+    return said
+
+
+def build(study: Study, to: Path | None = None) -> Path:
+    """Build the site of `study` into the folder `to` (``site/`` of the workspace), replacing what is there at the end.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If something of the study is missing or damaged, Sphinx fails, or `to` cannot be written.
+    """
+    to = to or workspace() / "site"
+    with telling_unwritable(to):
+        scratch = to.with_name(f".{to.name}.building")
+        shutil.rmtree(scratch, ignore_errors=True)  # what a killed build left
+        try:
+            (scratch / "sources").mkdir(parents=True)
+            write_sources(study, scratch / "sources")
+            if warnings := run_sphinx(scratch / "sources", scratch / "pages"):
+                log.warning("%s", warnings)
+            for left in _LEFT:
+                for path in (scratch / "pages" / "_static").rglob(left):
+                    path.unlink()
+            if to.exists():
+                to.rename(scratch / "old")
+            (scratch / "pages").rename(to)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return to

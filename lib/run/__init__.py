@@ -1,0 +1,1 @@
+"""The papermill runner, Snakemake, the doctor."""

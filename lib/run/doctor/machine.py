@@ -1,0 +1,145 @@
+"""What the machine and the installation have: Python, packages, memory, disk, GPU, landmark models, locks."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from lib.base import paths
+from lib.base.problems import InputProblem
+from lib.corpora.obtain.files import gigabytes
+from lib.faces.models import MODELS, check_models
+from lib.run.doctor import MISSING, OK, WRONG, Finding, some
+
+REINSTALL = "touch requirements.lock && make setup"
+FETCH_MODELS = ".venv/bin/python -m lib fetch-models"
+UNLOCK = ".venv/bin/snakemake --profile workflow/profiles/default --unlock"
+
+_MEMORY = 4e9  # bytes that the sample study may take
+_DISK = {"sample": 1e9, "paper": 6e9}  # bytes a study makes, without the corpora: faces, sequences, runs
+_PROBE = (
+    "import json, tensorflow as tf; print(json.dumps([tf.__version__, "
+    "[d.name.split(':', 1)[1] for d in tf.config.list_physical_devices('GPU')]]))"
+)
+
+
+def check_machine(probe: subprocess.Popen | None = None) -> Iterator[Finding]:
+    """Python, packages, git, memory, disk, GPU; `probe` is the process that asks TensorFlow (`ask_tensorflow`)."""
+    fits = (3, 11) <= sys.version_info[:2] < (3, 14)
+    text = platform.python_version() + ("" if fits else "; 3.11, 3.12 or 3.13 is needed")
+    yield Finding(OK if fits else WRONG, "Python", text, "make PYTHON=python3.12 setup", not fits)
+    yield check_packages(paths.ROOT / "requirements.lock")
+    git = shutil.which("git")
+    yield Finding(OK if git else MISSING, "git", git or "needed by `make data` for CREMA-D's tables")
+    memory = available_memory()
+    enough = memory >= _MEMORY
+    text = f"{gigabytes(memory)}" + ("" if enough else f"; the sample study may take {gigabytes(_MEMORY)}")
+    yield Finding(OK if enough else WRONG, "memory", text)
+    yield _check_disk()
+    if probe is not None:
+        yield _read_probe(probe)
+
+
+def check_packages(lock: Path) -> Finding:
+    """Installed versions against the lock file, as far as its lines concern this machine."""
+    count, lacking, other = 0, [], []
+    try:
+        lines = lock.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        return Finding(MISSING, "packages", f"{paths.relative(lock)} cannot be read ({error.strerror})", blocks=True)
+    for line in lines:
+        try:
+            wanted = Requirement(line.rstrip(" \\"))
+        except InvalidRequirement:  # a hash, a comment
+            continue
+        if wanted.marker is not None and not wanted.marker.evaluate():
+            continue
+        count += 1
+        try:
+            version = importlib.metadata.version(wanted.name)
+            if not wanted.specifier.contains(version, prereleases=True):
+                other.append(f"{wanted.name} {version} instead of {str(wanted.specifier).removeprefix('==')}")
+        except importlib.metadata.PackageNotFoundError:
+            lacking.append(wanted.name)
+    if lacking:
+        return Finding(MISSING, "packages", f"{len(lacking)} of {count}: {some(lacking)}", REINSTALL, True)
+    if other:
+        text = f"{len(other)} of {count} differ from requirements.lock: {some(other)}"
+        return Finding(WRONG, "packages", text, REINSTALL)
+    return Finding(OK, "packages", f"all {count} have the versions of requirements.lock")
+
+
+def available_memory() -> float:
+    """Bytes of memory of this machine, or of the container that limits it."""
+    memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            memory = min(memory, float(Path(limit).read_text()))
+        except (OSError, ValueError):  # no such container, or "max"
+            continue
+    return memory
+
+
+def _check_disk() -> Finding:
+    place = next(p for p in [paths.workspace(), *paths.workspace().parents] if p.exists())
+    free = shutil.disk_usage(place).free
+    text = f"{gigabytes(free)} free in {place}"
+    if not os.access(place, os.W_OK):
+        return Finding(WRONG, "disk", f"{place} cannot be written", "chmod u+w " + str(place), True)
+    for study, needed in _DISK.items():
+        if free < needed:
+            text += f"; the {study} study makes {gigabytes(needed)}"
+            return Finding(WRONG, "disk", text, blocks=study == "sample")
+    return Finding(OK, "disk", text)
+
+
+def ask_tensorflow() -> subprocess.Popen:
+    """Start the process that imports TensorFlow, which takes seconds, and says which GPUs it sees."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROBE], env=environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def _read_probe(probe: subprocess.Popen) -> Finding:
+    try:
+        version, gpus = json.loads(probe.communicate(timeout=180)[0].splitlines()[-1])
+    except (subprocess.TimeoutExpired, ValueError, IndexError):
+        probe.kill()
+        return Finding(WRONG, "TensorFlow", "cannot be imported", REINSTALL, True)
+    if gpus:
+        return Finding(OK, "TensorFlow", f"{version}, sees {', '.join(gpus)}")
+    if Path("/proc/driver/nvidia/version").exists():
+        text = f"{version} sees no GPU, though this machine has an NVIDIA one; the README says what to install"
+        return Finding(MISSING, "TensorFlow", text)
+    return Finding(OK, "TensorFlow", f"{version}, on the CPU; no GPU here")
+
+
+def check_model_files() -> Iterator[Finding]:
+    """The two landmark models and their SHA-256."""
+    folder = paths.models_dir()
+    try:
+        check_models(folder)
+        yield Finding(OK, "models", f"both landmark models in {paths.relative(folder)}, SHA-256 right")
+    except InputProblem as problem:
+        absent = [name for name in MODELS if not (folder / name).exists()]
+        yield Finding(MISSING if absent else WRONG, "models", f"{problem.file}: {problem.problem}", FETCH_MODELS)
+
+
+def check_workflow() -> Finding:
+    """Locks that a stopped Snakemake left."""
+    locks = [path for path in (paths.workspace() / ".snakemake" / "locks").glob("*") if path.is_file()]
+    if locks:
+        text = "the workflow is locked: wait if a study is running here, else unlock it"
+        return Finding(WRONG, "workflow", text, UNLOCK, True)
+    return Finding(OK, "workflow", "not locked")

@@ -1,0 +1,47 @@
+"""Which rooms of ``lib`` a file needs, read from its imports: what a rule of the workflow depends on."""
+
+from __future__ import annotations
+
+import ast
+import json
+from functools import cache
+from pathlib import Path
+
+LIB = Path(__file__).resolve().parents[1]
+
+
+def imported(source: str) -> set[str]:
+    """Rooms of ``lib`` that Python code imports, also within functions."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    parts = [name.split(".") for name in names]
+    return {part[1] for part in parts if part[0] == "lib" and len(part) > 1 and (LIB / part[1]).is_dir()}
+
+
+@cache
+def of_room(room: str) -> frozenset[str]:
+    """Rooms that the modules of `room` import, without `room` itself."""
+    sources = (path.read_text(encoding="utf-8") for path in sorted((LIB / room).rglob("*.py")))
+    return frozenset(set().union(*map(imported, sources)) - {room})
+
+
+def of_notebook(notebook: Path) -> list[str]:
+    """Rooms that a notebook's code imports, and all that these import, in alphabetical order."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    waiting = set().union(*(imported("".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"))
+    needed: set[str] = set()
+    while waiting:
+        room = waiting.pop()
+        needed.add(room)
+        waiting |= of_room(room) - needed
+    return sorted(needed)
+
+
+def files(*rooms: str) -> list[str]:
+    """All modules and templates of `rooms`."""
+    paths = (path for room in rooms for pattern in ("*.py", "*.j2") for path in (LIB / room).rglob(pattern))
+    return sorted(str(path) for path in paths)

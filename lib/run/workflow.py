@@ -1,0 +1,125 @@
+"""Snakemake, once in a folder: ``python -m lib.run.workflow --cores 2 --config study=sample``, as `make` calls it.
+
+Snakemake's own lock outlives a Snakemake that is killed, and whoever starts it again must find out whether one
+is still at work. Here the system holds a lock for as long as Snakemake lives: a second run is refused with one
+sentence, and what a killed one left is unlocked by itself.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from lib.base.files import telling_unwritable
+from lib.base.paths import ROOT, relative, workspace
+from lib.base.problems import InputProblem
+from lib.base.processes import LOCK, lock_name
+
+PATIENCE = 2.0  # seconds for the jobs of a killed run to be gone
+
+log = logging.getLogger("lib.run.workflow")
+
+
+@contextmanager
+def held() -> Iterator[IO[str]]:
+    """Hold the workspace's lock; the open file holds the number of Snakemake's process while it runs.
+
+    Raises
+    ------
+    InputProblem
+        If a study is running in the workspace, or nothing can be written there.
+    """
+    path = workspace() / ".snakemake" / "study.lock"
+    with telling_unwritable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+")  # noqa: SIM115
+    with file:
+        deadline = time.monotonic() + PATIENCE
+        while not _locked(file):
+            if time.monotonic() > deadline:
+                file.seek(0)
+                by = f", as process {number}" if (number := file.read().strip()) else ""
+                raise InputProblem(
+                    workspace(), f"a study is running here already{by}", "wait for its end, or stop it; nothing is lost"
+                )
+            time.sleep(0.1)
+        yield file
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # some network disks have no locks; Snakemake's own has to do
+        log.warning("%s cannot be locked (%s)", relative(file.name), error.strerror)
+    return True
+
+
+def snakemake(*arguments: str) -> list[str]:
+    """Snakemake's command line for this checkout's workflow in the workspace."""
+    files = ["--profile", str(ROOT / "workflow/profiles/default"), "--snakefile", str(ROOT / "workflow/Snakefile")]
+    return [sys.executable, "-m", "snakemake", *files, "--directory", str(workspace()), *arguments]
+
+
+def unlock(lock: IO[str]) -> None:
+    """Remove Snakemake's own lock if a killed run left it; raise InputProblem if it is somebody else's."""
+    locks = workspace() / ".snakemake" / "locks"
+    if not any(locks.glob("*.lock")):
+        return
+    lock.seek(0)
+    if not lock.read():  # every run from here ended properly
+        raise InputProblem(
+            workspace(),
+            "is locked by a Snakemake that was started without `make`",
+            "wait for its end or, if it was killed, add --unlock to the command that started it",
+        )
+    log.warning("the last run was killed; going on where it stopped")
+    shutil.rmtree(locks)  # what `snakemake --unlock` does, once it has read the whole workflow
+
+
+def run(arguments: list[str], lock: IO[str]) -> int:
+    """Run Snakemake under `lock`, which it and this process hold; its exit code."""
+    unlock(lock)
+    process = subprocess.Popen(
+        snakemake(*arguments),
+        env=os.environ | {LOCK: lock_name(lock.name)},
+        pass_fds=[lock.fileno()],
+        stdin=subprocess.DEVNULL,
+    )
+    # Ctrl-C reaches Snakemake by the terminal; it lets its jobs end and tells what it did.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    lock.truncate(0)
+    lock.write(f"{process.pid}\n")
+    lock.flush()
+    code = process.wait()
+    if code >= 0:
+        lock.truncate(0)
+        return code
+    log.error("Snakemake was killed (signal %d); the same command goes on where it stopped", -code)
+    return 128 - code
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run Snakemake with `arguments`; 1 and one clear sentence if a study is running here."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        with held() as lock:
+            return run(sys.argv[1:] if arguments is None else arguments, lock)
+    except InputProblem as problem:
+        log.error("%s", problem)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

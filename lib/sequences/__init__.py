@@ -1,0 +1,1 @@
+"""From faces to sequences of 75 frames, and the parts of a split."""

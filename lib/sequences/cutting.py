@@ -1,0 +1,239 @@
+"""From masked faces to sequences of 75 frames: windows, Eq. 1's padding, one memory-mapped array."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.lib.format import open_memmap
+
+from lib.base.arrays import map_npy, read_npz
+from lib.base.emotions import EMOTIONS
+from lib.base.files import written_atomically
+from lib.base.problems import InputProblem
+from lib.study.cells import FRAME_ORDERS
+
+#: What a row of sequences.csv says of its sequence, beside what clips.csv says of its clip.
+COLUMNS = ["sequence", "clip", "window", "first_frame", "frames", "padded", "frames_with_face", "label"]
+CLIP_COLUMNS = ["actor", "emotion", "sentence", "level", "sex", "age"]
+
+#: Remedy for an actor's file.
+MASK_AGAIN = "delete it and faces.csv and run again: only this actor is masked anew"
+
+RULES = ("windows", "first", "middle", "last", "split_at_150")
+
+
+def windows(frames: int, rule: str, length: int = 75, minimum: int = 35) -> list[tuple[int, int]]:
+    """Cut a clip into windows.
+
+    Parameters
+    ----------
+    frames
+        Frames of the clip.
+    rule
+        ``windows``: consecutive windows, the last one kept from `minimum` frames on (our reading of III-B).
+        ``split_at_150``: the paper's wording to the letter: two windows from 150 frames on, else one.
+        ``first``, ``middle``, ``last``: one window a clip.
+    length, minimum
+        Frames of a full window, and the fewest that are kept.
+
+    Returns
+    -------
+    list of (first frame, frames)
+        Empty for a clip under `minimum` frames.
+    """
+    if rule not in RULES:
+        raise ValueError(f"unknown window rule {rule!r}; known are {', '.join(RULES)}")
+    if frames < minimum:
+        return []
+    kept = min(frames, length)
+    if rule == "windows":
+        starts = range(0, frames, length)
+        return [(s, min(length, frames - s)) for s in starts if min(length, frames - s) >= minimum]
+    if rule == "split_at_150" and frames >= 2 * length:
+        return [(0, length), (length, length)]
+    start = {"middle": (frames - kept) // 2, "last": frames - kept}.get(rule, 0)
+    return [(start, kept)]
+
+
+def pad(faces: np.ndarray, length: int = 75) -> np.ndarray:
+    """Repeat the last frame until there are `length` (the paper's Eq. 1: n = 75 - n_f repetitions).
+
+    Parameters
+    ----------
+    faces
+        uint8, shape (frames, height, width, 3), at least one frame and at most `length`.
+    """
+    missing = length - len(faces)
+    if not len(faces) or missing < 0:
+        raise ValueError(f"a window of {len(faces)} frames cannot be padded to {length}")
+    return np.concatenate([faces, np.repeat(faces[-1:], missing, axis=0)])
+
+
+def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minimum: int) -> pd.DataFrame:
+    """Table of the sequences that `rule` cuts, in the order of `clips`; a clip without a face gives none.
+
+    Parameters
+    ----------
+    clips, faces
+        The tables of clips.csv and faces.csv.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a sequence, with :data:`COLUMNS` (``frames_with_face`` counts the whole clip's) and
+        :data:`CLIP_COLUMNS`.
+    """
+    usable = faces[faces["frames_with_face"] > 0][["clip", "frames", "frames_with_face"]]
+    rows = []
+    for clip in clips.merge(usable, on="clip", validate="one_to_one").to_dict("records"):
+        for window, (first, kept) in enumerate(windows(clip["frames"], rule, length, minimum)):
+            new = {"window": window, "first_frame": first, "frames": kept, "padded": length - kept}
+            new["label"] = EMOTIONS.index(clip["emotion"])
+            rows.append({"sequence": len(rows), **clip, **new})
+    return pd.DataFrame(rows, columns=COLUMNS + CLIP_COLUMNS)
+
+
+def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Path, settings: dict[str, Any],
+        rule: str) -> pd.DataFrame:  # fmt: skip
+    """Write all sequences of a corpus as one array; give the table of them.
+
+    Parameters
+    ----------
+    clips, faces
+        The tables of clips.csv and faces.csv.
+    faces_folder
+        Folder of the actors' masked faces, ``<actor>.npz``.
+    array
+        Where the uint8 array goes, ``.npy``, shape (sequences, 75, 28, 28, 3), RGB.
+    settings
+        ``window_frames`` and ``window_minimum_frames``.
+    rule
+        One of :data:`RULES`.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If no sequence is left, or an actor's file is missing or damaged.
+    """
+    length = settings["window_frames"]
+    table = plan(clips, faces, rule, length, settings["window_minimum_frames"])
+    if table.empty:
+        raise InputProblem(
+            faces_folder, "holds no clip that gives a sequence", "see problems_clips.csv and faces.csv beside it"
+        )
+    with written_atomically(array) as temporary:
+        sequences = None
+        for actor, rows in table.groupby("actor", sort=True):
+            path = faces_folder / f"{actor}.npz"
+            stored, spans = _actor_faces(path)
+            for row in rows.itertuples():
+                start, end = spans.get(row.clip, (0, 0))
+                start += row.first_frame
+                window = stored[start : min(end, start + row.frames)]
+                if sequences is None:
+                    shape = (len(table), length, *window.shape[1:])
+                    sequences = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+                    _take_space(temporary)
+                if len(window) != row.frames or window.shape[1:] != sequences.shape[2:]:
+                    problem = f"does not hold the frames of {row.clip} that faces.csv lists"
+                    raise InputProblem(path, problem, MASK_AGAIN)
+                sequences[row.sequence] = pad(window, length)
+        sequences.flush()
+        del sequences
+    return table
+
+
+def _take_space(path: Path) -> None:
+    """Claim the disk space of a new file with holes: a full disk would end a process that fills them by its map."""
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+
+
+def _actor_faces(path: Path) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
+    """Faces of an actor, and each clip's first frame among them and the one after its last."""
+    try:
+        stored = read_npz(path, "faces", "clips", "offsets")
+        faces, clips, offsets = stored["faces"], stored["clips"], stored["offsets"]
+        if faces.dtype != np.uint8 or faces.ndim != 4 or clips.dtype.kind != "U" or offsets.dtype.kind != "i":
+            raise ValueError("its arrays are not masked faces")
+        if clips.ndim != 1 or offsets.shape != (len(clips) + 1,) or (np.diff([0, *offsets, len(faces)]) < 0).any():
+            raise ValueError("its clips and frames do not belong together")
+        return faces, dict(zip(clips.tolist(), pairwise(offsets.tolist()), strict=True))
+    except (OSError, ValueError) as error:
+        raise InputProblem(path, f"cannot be read ({error})", MASK_AGAIN) from None
+
+
+class Reordered:
+    """Sequences whose frames come in another order; like an array, and only what is read is copied.
+
+    Parameters
+    ----------
+    sequences
+        uint8 ``(n, 75, 28, 28, 3)``.
+    order
+        int ``(n, 75)``, for each sequence the frames to take.
+    """
+
+    def __init__(self, sequences: np.ndarray, order: np.ndarray):
+        self._sequences, self._order = sequences, order
+        self.shape, self.dtype = sequences.shape, sequences.dtype
+
+    def __len__(self) -> int:
+        return len(self._sequences)
+
+    def __getitem__(self, rows) -> np.ndarray:
+        chosen, order = self._sequences[rows], self._order[rows]
+        return np.take_along_axis(chosen, order[..., None, None, None], axis=chosen.ndim - 4)
+
+
+def in_order(sequences: np.ndarray, order: str, seed: int) -> np.ndarray | Reordered:
+    """Give `sequences` with their frames ``filmed`` (as they are), ``shuffled``, or ``last`` (that frame 75 times).
+
+    A sequence keeps its shuffled order in every epoch; it follows from `seed` and the sequence's number.
+    """
+    count, frames = sequences.shape[:2]
+    if order == "filmed":
+        return sequences
+    if order == "last":
+        return Reordered(sequences, np.full((count, frames), frames - 1))
+    if order != "shuffled":
+        raise ValueError(f"unknown order of frames {order!r}; known are {', '.join(FRAME_ORDERS)}")
+    random = [np.random.default_rng([seed, 4, number]).permutation(frames) for number in range(count)]
+    return Reordered(sequences, np.array(random))
+
+
+def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:
+    """Open a corpus' sequences: the memory-mapped uint8 array and the table beside it.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If they have not been made yet, or do not belong together.
+    """
+    folder = Path(folder)
+    try:
+        array = map_npy(folder / "sequences.npy")
+        table = read_table(folder / "sequences.csv")
+    except FileNotFoundError as error:
+        raise InputProblem(error.filename, "has not been made yet", "run `make reproduce` first") from None
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise InputProblem(folder / "sequences.npy", f"is damaged ({reason})", "delete it and run again") from None
+    if array.dtype != np.uint8 or array.ndim != 5:
+        raise InputProblem(folder / "sequences.npy", "is no array of sequences", "delete it and run again")
+    if len(array) != len(table):
+        problem = f"holds {len(array)} sequences, but sequences.csv {len(table)}"
+        raise InputProblem(folder / "sequences.npy", problem, "delete both and run again")
+    return array, table
+
+
+def read_table(path: str | os.PathLike) -> pd.DataFrame:
+    """Read clips.csv, faces.csv or sequences.csv; codes such as sentence ``01`` stay text, no finding is ``""``."""
+    text = {"clip": str, "sentence": str, "level": str, "finding": str}
+    return pd.read_csv(path, dtype=text).fillna({"finding": ""})

@@ -1,0 +1,57 @@
+"""Where a notebook's run lies, and the ``metrics.json`` that ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.base.files import write_text
+from lib.base.paths import in_workspace
+from lib.base.problems import InputProblem
+from lib.study import Study
+
+
+def run_folder(study: Study, notebook: str, out: str, run: str = "default") -> Path:
+    """Folder of a run, made if need be: `out`, or where the workflow puts it if `out` is empty."""
+    folder = in_workspace(out) if out else study.runs(notebook) / run
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's; not-a-number as null, which JSON can hold."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def write_metrics(folder: Path, **metrics: Any) -> None:
+    """Write `metrics` as ``metrics.json``: the mark that a run is done, so always a notebook's last cell."""
+    write_text(folder / "metrics.json", json.dumps(_plain(metrics), indent=1, allow_nan=False) + "\n")
+
+
+def read_metrics(folder: str | os.PathLike) -> dict[str, Any]:
+    """Read the ``metrics.json`` of a run.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If the run is not done, or its file is damaged.
+    """
+    path = Path(folder) / "metrics.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputProblem(path, "is not there: the run is not done", "run `make reproduce` first") from None
+    except ValueError as error:
+        raise InputProblem(path, f"is damaged ({error})", "delete it and run the study again") from None

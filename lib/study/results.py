@@ -1,0 +1,71 @@
+"""What the trainings of a study measured and predicted, read from their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lib.base.emotions import EMOTIONS, PROBABILITIES
+from lib.base.problems import InputProblem
+from lib.study import Study
+from lib.study.cells import Cell
+from lib.study.metrics import read_metrics
+
+
+def measures(study: Study, cells: Iterable[Cell]) -> pd.DataFrame:
+    """Table of what `cells` measured, a row a cell in their order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``run, layers, learning_rate, epochs, protocol, seed, frame_order``, then every number of the run's
+        metrics.json, accuracies as fractions.
+    """
+    rows = []
+    for cell in cells:
+        settings = study.settings | cell.changed
+        row = {"run": cell.run, "layers": cell.layers, "learning_rate": cell.learning_rate, "epochs": cell.epochs}
+        row |= {"protocol": settings["split_protocol"], "seed": settings["seed"]}
+        row |= {"frame_order": settings["frame_order"]}
+        metrics = read_metrics(study.training(cell))
+        rows.append(row | {name: value for name, value in metrics.items() if isinstance(value, int | float)})
+    return pd.DataFrame(rows)
+
+
+def _read(study: Study, cell: Cell, name: str) -> pd.DataFrame:
+    path = study.training(cell) / name
+    try:
+        return pd.read_csv(path, dtype={"clip": str, "level": str})
+    except FileNotFoundError:
+        raise InputProblem(path, "is not there: the run is not done", "run `make reproduce` first") from None
+
+
+def predictions(study: Study, cell: Cell, part: str = "test") -> pd.DataFrame:
+    """Predictions of `cell` on the ``validation`` or ``test`` part, or on the second corpus (``transfer``).
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a sequence: ``sequence, clip, window, actor, sex, level, emotion, predicted`` and the
+        probabilities ``p_angry`` to ``p_sad``.
+    """
+    if part == "transfer":
+        return _read(study, cell, "transfer_predictions.csv")
+    table = _read(study, cell, "predictions.csv")
+    return table[table["part"] == part].drop(columns="part").reset_index(drop=True)
+
+
+def transfer_predictions(study: Study, cell: Cell, rule: str) -> pd.DataFrame:
+    """Predictions of `cell` on the second corpus' windows by `rule`; for ``windows`` several rows a clip."""
+    if rule == study.settings["transfer_window_rule"]:
+        return predictions(study, cell, "transfer")
+    return _read(study, cell, f"transfer_predictions_{rule}.csv")
+
+
+def averaged(predictions: pd.DataFrame) -> pd.DataFrame:
+    """One row a clip, in the order of the clips: the probabilities' mean over its windows, and what they then say."""
+    means = predictions.groupby("clip", sort=False)[PROBABILITIES].mean().round(6).reset_index()
+    table = predictions.drop_duplicates("clip").drop(columns=PROBABILITIES).merge(means, on="clip", validate="1:1")
+    table["predicted"] = [EMOTIONS[place] for place in table[PROBABILITIES].to_numpy().argmax(axis=1)]
+    return table.reset_index(drop=True)

@@ -1,0 +1,123 @@
+"""Checkpoints: all that a training needs to go on after its last whole epoch, in one file an epoch.
+
+A file holds the weights, the optimizer's state, the best weights so far and the history, so that no two of them
+can ever be of different epochs. It is written under another name and renamed; the last two are kept, and
+whoever starts takes the newest that can be read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib.base.arrays import read_npz
+from lib.base.files import telling_unwritable, written_atomically
+from lib.base.paths import relative
+from lib.base.problems import InputProblem
+
+KEPT = 2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class State:
+    """A training after `epoch` epochs.
+
+    Attributes
+    ----------
+    fingerprint
+        Of everything that decides the numbers but the number of epochs (see `lib.training.loop`).
+    history
+        float64 ``(epoch, 4)``: training loss and accuracy, validation loss and accuracy of each epoch.
+    weights, best, optimizer
+        Arrays in Keras' order: the weights now, at the best epoch, and the optimizer's variables.
+    """
+
+    fingerprint: str
+    history: np.ndarray
+    weights: list[np.ndarray]
+    best: list[np.ndarray]
+    optimizer: list[np.ndarray]
+
+    @property
+    def epoch(self) -> int:
+        """Number of whole epochs done."""
+        return len(self.history)
+
+    def forms(self) -> dict:
+        """Shape and type of every array; equal for all states of one training but for the history's length."""
+        forms = {name: [(a.shape, a.dtype) for a in getattr(self, name)] for name in LISTS}
+        return forms | {"history": (self.history.shape[1:], self.history.dtype)}
+
+
+LISTS = ("weights", "best", "optimizer")
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """Make `folder` if need be, keep it for this process, and clear what a killed one left half-written.
+
+    Raises
+    ------
+    InputProblem
+        If another process trains there, or nothing can be written there.
+    """
+    with telling_unwritable(folder / "lock"):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / "lock", "w")  # noqa: SIM115
+    with lock:  # the system lets go of it when the process dies, however it dies
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputProblem(folder, "another process is training here", "wait for its end or stop it") from error
+        for left in folder.glob(".epoch-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield folder
+
+
+def save(state: State, folder: Path) -> None:
+    """Write `state` into `folder` as ``epoch-NNNN.npz`` and drop all but the last two."""
+    arrays = {f"{name}-{i:03d}": a for name in LISTS for i, a in enumerate(getattr(state, name))}
+    with written_atomically(folder / f"epoch-{state.epoch:04d}.npz") as temporary:
+        np.savez(temporary, fingerprint=np.array(state.fingerprint), history=state.history, **arrays)
+    for old in _files(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def newest(folder: Path, start: State, epochs: int) -> State | None:
+    """The latest state in `folder` of the training that began as `start`, at most `epochs` epochs long, or None.
+
+    What cannot be read, or belongs to another training, is passed over and logged.
+    """
+    for path in _files(folder):
+        try:
+            state = _read(path)
+            if state.fingerprint == start.fingerprint and state.forms() != start.forms():
+                raise ValueError("arrays are missing or of another form")
+        except (OSError, ValueError, KeyError) as error:
+            log.warning("%s cannot be read (%s); going back to the one before", relative(path), error)
+            continue
+        if state.fingerprint != start.fingerprint:
+            log.warning("%s is of a training with other parameters or data; not continued", relative(path))
+        elif state.epoch <= epochs:
+            return state
+    return None
+
+
+def _files(folder: Path) -> list[Path]:
+    """Checkpoints in `folder`, the newest first."""
+    return sorted(folder.glob("epoch-*.npz"), reverse=True)
+
+
+def _read(path: Path) -> State:
+    arrays = read_npz(path)
+    lists = {name: [arrays[key] for key in sorted(arrays) if key.startswith(f"{name}-")] for name in LISTS}
+    return State(fingerprint=str(arrays["fingerprint"]), history=arrays["history"], **lists)
