@@ -7,6 +7,7 @@ from lib.base.paths import CONFIG
 from lib.base.problems import InputProblem
 from lib.study import study
 from lib.study.cells import flow
+from lib.study.paper import assumptions
 
 
 @pytest.fixture
@@ -79,10 +80,10 @@ def test_a_change_makes_only_the_files_that_it_touches():
     ("changes", "said"),
     [
         ({"leave_out": ["bad"]}, "leave_out cannot be changed for a single training"),
-        ({"face_interpolation": "../../x"}, "use letters"),
-        ({"sede": 1}, "unknown"),
+        ({"face_interpolation": "../../x"}, "is not one of .*area"),
+        ({"sede": 1}, "sede"),
         ({"filters": 3}, "type"),
-        ({"frame_order": "backwards"}, "filmed, shuffled, last"),
+        ({"frame_order": "backwards"}, "filmed', 'shuffled', 'last"),
     ],
 )
 def test_a_wrong_change_is_one_clear_sentence(changes, said):
@@ -117,12 +118,22 @@ def test_a_wrong_extension_is_one_clear_sentence(change, said, tmp_path):
         (lambda c: c["grid"][3].update(learning_rate="1e-4"), r"grid\.3\.learning_rate.*0\.0001"),
         (lambda c: c["grid"][0].update(layers=8), r"grid\.0\.layers"),
         (lambda c: c["grid"].append(dict(c["grid"][0])), "twice"),
-        (lambda c: c["assumptions"].update(filter=[1]), r"assumptions\.filter"),
+        (lambda c: c["assumptions"].update(filter=[1]), r"assumptions: .*filter"),
         (lambda c: c["assumptions"].update(batch="many"), r"assumptions\.batch"),
         (lambda c: c["assumptions"].update(batch=True), r"assumptions\.batch"),
-        (lambda c: c["assumptions"].update(batch=0), r"assumptions\.batch.*above zero"),
-        (lambda c: c["assumptions"].update(l2=-0.1), r"assumptions\.l2.*above zero"),
+        (lambda c: c["assumptions"].update(batch=0), r"assumptions\.batch.*minimum of 1"),
+        (lambda c: c["assumptions"].update(l2=-0.1), r"assumptions\.l2.*minimum of 0"),
         (lambda c: c["assumptions"].update(face_backend="openface"), "openface_folder"),
+        (lambda c: c["assumptions"].update(window_rule="bogus"), r"assumptions\.window_rule.*windows.*first"),
+        (lambda c: c["assumptions"].update(split_protocol="bogus"), r"split_protocol.*paper.*clip.*actor"),
+        (lambda c: c["assumptions"].update(precision="bogus"), r"precision.*float32"),
+        (lambda c: c["assumptions"].update(spatial_dropout=1.5), r"spatial_dropout.*maximum of 1"),
+        (lambda c: c["assumptions"].update(lstm_dropout=float("nan")), "not finite"),
+        (lambda c: c["assumptions"].update(window_minimum_frames=76), r"window_minimum_frames.*maximum of 75"),
+        (lambda c: c["assumptions"].update(window_frames=76), r"window_frames.*75"),
+        (lambda c: c["assumptions"].update(split_sizes=[1]), r"split_sizes.*short"),
+        (lambda c: c["assumptions"].update(strides=[2, 2, 2]), r"strides\.0.*1"),
+        (lambda c: c["sensitivity"]["changes"].append({"precision": "bogus"}), r"changes\.\d\.precision"),
         (lambda c: c["corpora"].pop("ravdess"), "ravdess"),
     ],
 )
@@ -131,6 +142,29 @@ def test_a_wrong_entry_is_one_clear_sentence(content, change, said, tmp_path):
     with pytest.raises(InputProblem, match=said) as caught:
         load(content, tmp_path)
     assert "changed.yaml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_every_assumption_has_its_values_in_the_schema():
+    schema = yaml.safe_load((CONFIG / "schema.yaml").read_text())["$defs"]["assumptions"]
+    assert set(schema["properties"]) == set(assumptions())
+    stated = {name: assumption.value for name, assumption in assumptions().items()}
+    stated = {name: value for name, value in stated.items() if name not in study.WHOLE}
+    assert study.load("paper").changed(stated).settings == study.load("paper").settings | stated
+
+
+@pytest.mark.parametrize("where", ["study", "grid", "l2"])
+def test_a_key_that_stands_twice_is_refused(where, tmp_path):
+    text = (CONFIG / "sample.yaml").read_text()
+    doubled = {
+        "study": text + "study: other\n",
+        "grid": text + "grid:\n  - {layers: 5, learning_rate: 0.1, epochs: 1}\n",
+        "l2": text.replace("  batch: 8\n", "  l2: 0.1\n  batch: 8\n  l2: 0.01\n"),
+    }
+    path = tmp_path / "twice.yaml"
+    path.write_text(doubled[where])
+    with pytest.raises(InputProblem, match=f"the key {where} twice") as caught:
+        study.load(path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b", "{", "\x00", "study: [", "3"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import yaml
 
 from lib.base.paths import CONFIG, in_workspace
 from lib.base.problems import InputProblem
-from lib.study.cells import FRAME_ORDERS, Cell, Sensitivity, Uncertainty, slug
+from lib.study.cells import Cell, Sensitivity, Uncertainty, slug
 from lib.study.paper import assumptions
 
 CORPORA = ("cremad", "ravdess")
@@ -94,7 +94,7 @@ class Study:
         if whole:
             problem = f"{whole[0]} cannot be changed for a single training"
             raise InputProblem(self.config, problem, "make a study of its own")
-        settings = self.settings | _check_settings(self.config, dict(changes), self.settings)
+        settings = self.settings | _settings(self.config, dict(changes), self.settings)
         names = tuple(sorted({*self.changes, *(n for n in changes if settings[n] != self.settings[n])}))
         return replace(self, settings=settings, changes=names)
 
@@ -190,6 +190,12 @@ class _Loader(yaml.SafeLoader):
             raise yaml.YAMLError(f"it holds a number of {len(node.value)} digits")
         return super().construct_yaml_int(node)
 
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise yaml.YAMLError(f"it holds the key {twice} twice,{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
@@ -213,33 +219,35 @@ def _where(error: jsonschema.ValidationError) -> str:
     return ".".join(str(part) for part in error.absolute_path) or "the top level"
 
 
-def _check_settings(path: Path, own: dict[str, Any], others: dict[str, Any] | None = None) -> dict[str, Any]:
-    """All settings, `own` before `others` or the stated ones, if `own` are known and of the assumption's kind."""
-    stated = assumptions()
-    settings = others or {name: assumption.value for name, assumption in stated.items()}
-    settings = dict(settings)
-    for name, value in own.items():
-        if name not in stated:
-            raise InputProblem(path, f"assumptions.{name} is unknown", "use the names of paper/assumptions.yaml")
-        kind = type(stated[name].value)
-        kinds = (int, float) if kind in (int, float) else kind
-        if not isinstance(value, kinds) or isinstance(value, bool) != (kind is bool):
-            raise InputProblem(
-                path,
-                f"assumptions.{name} is {value!r}, but must be of the type of {stated[name].value!r}",
-                f"correct the value ({NUMBERS})",
-            )
-        if isinstance(value, int | float) and (value < 0 or (value == 0 and isinstance(stated[name].value, int))):
-            raise InputProblem(path, f"assumptions.{name} is {value!r}", "give a number above zero")
-        # a change is part of a folder's name
-        if not all(re.fullmatch(r"[\w.-]*", v) for v in (value if kind is list else [value]) if isinstance(v, str)):
-            problem = f"assumptions.{name} is {value!r}"
-            raise InputProblem(path, problem, "use letters, digits, underscores, dots and hyphens")
-        settings[name] = value
-    if settings["frame_order"] not in FRAME_ORDERS:
-        problem = f"assumptions.frame_order is {settings['frame_order']!r}"
-        raise InputProblem(path, problem, f"take one of {', '.join(FRAME_ORDERS)}")
-    return settings
+@cache
+def _validator(assumptions_alone: bool) -> jsonschema.protocols.Validator:
+    """The check of config/schema.yaml, for a whole study's file or for its assumptions alone."""
+    schema = _read(CONFIG / "schema.yaml")
+    if assumptions_alone:
+        schema = {"properties": {"assumptions": {"$ref": "#/$defs/assumptions"}}, "$defs": schema["$defs"]}
+    return jsonschema.Draft202012Validator(schema)
+
+
+def _check(path: Path, content: Any, assumptions_alone: bool = False) -> None:
+    """Raise InputProblem for the first entry of `content` that breaks the schema, or is a number without end."""
+    error = min(_validator(assumptions_alone).iter_errors(content), key=_where, default=None)
+    if error is not None:
+        problem = f"at {_where(error)}: {error.message}"
+        raise InputProblem(path, problem, f"correct it by config/schema.yaml ({NUMBERS})")
+    if not _finite(content):
+        raise InputProblem(path, "holds a number that is not finite", f"correct it ({NUMBERS})")
+
+
+def _finite(content: Any) -> bool:
+    if isinstance(content, Mapping | list):
+        return all(map(_finite, content.values() if isinstance(content, Mapping) else content))
+    return not isinstance(content, float) or math.isfinite(content)
+
+
+def _settings(path: Path, own: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """All settings, `own` before `others`; InputProblem for one that the schema does not know or allow."""
+    _check(path, {"assumptions": own}, assumptions_alone=True)
+    return others | own
 
 
 def load(study: str | os.PathLike, folders: dict[str, str | os.PathLike] | None = None) -> Study:
@@ -270,7 +278,7 @@ def load(study: str | os.PathLike, folders: dict[str, str | os.PathLike] | None 
         base = shared["study"]
         content = {**shared, **content}
     own = content.get("assumptions") or {}
-    settings = _check_settings(path, own)
+    settings = _settings(path, own, {name: assumption.value for name, assumption in assumptions().items()})
     grid = _cells(path, content["grid"], "the grid")
     corpora = {
         corpus: {**entry, "folder": in_workspace((folders or {}).get(corpus) or entry["folder"])}
@@ -300,17 +308,12 @@ def load(study: str | os.PathLike, folders: dict[str, str | os.PathLike] | None 
 def _content(path: Path) -> dict[str, Any]:
     """What the file `path` holds, checked against the schema."""
     content = _read(path)
-    errors = sorted(jsonschema.Draft202012Validator(_read(CONFIG / "schema.yaml")).iter_errors(content), key=_where)
-    if errors:
-        problem = f"at {_where(errors[0])}: {errors[0].message}"
-        raise InputProblem(path, problem, f"correct it by config/schema.yaml ({NUMBERS})")
+    _check(path, content)
     return content
 
 
 def _cells(path: Path, entries: list[dict[str, Any]], where: str) -> tuple[Cell, ...]:
     cells = tuple(Cell(**entry) for entry in entries)
-    if not all(math.isfinite(cell.learning_rate) for cell in cells):
-        raise InputProblem(path, f"a learning rate of {where} is not a finite number", f"correct it ({NUMBERS})")
     runs = [cell.run for cell in cells]
     doubled = sorted({run for run in runs if runs.count(run) > 1})
     if doubled:
