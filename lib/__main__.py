@@ -16,20 +16,29 @@ from lib.base.files import write_problems, write_table
 from lib.base.paths import in_workspace, relative
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_run
-from lib.corpora import cremad, ravdess
-from lib.corpora.records import RECORDS
+from lib.corpora.listing import listed
 from lib.faces import models
 from lib.faces.corpus import mask_corpus
 from lib.sequences import cutting
 from lib.study import CORPORA, TRAINING, Study, load
-from lib.synthetic import render_corpus
+from lib.synthetic import plan, render_corpus
 
 log = logging.getLogger("lib")
-ADAPTERS = {"cremad": cremad, "ravdess": ravdess}
+
+
+def check(study: Study) -> None:
+    """Raise InputProblem for what a study's file asks and no rendering can give."""
+    for corpus, wanted in ({} if study.render is None else study.render).items():
+        if corpus != "seed":
+            try:
+                plan(corpus, **wanted, seed=study.render["seed"])
+            except ValueError as error:
+                raise InputProblem(study.config, f"at render.{corpus}: {error}", "take fewer clips") from None
 
 
 def render(study: Study, corpus: str, cores: int) -> None:
     """Render the synthetic corpus in the corpus' own layout."""
+    check(study)
     wanted = study.render[corpus]
     folder = study.corpora[corpus]["folder"]
     render_corpus(
@@ -37,40 +46,15 @@ def render(study: Study, corpus: str, cores: int) -> None:
     )
 
 
-def _set_findings(clips: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, list[InputProblem]]:
-    """`clips` with the column ``finding`` (``""`` where none), less those that ``leave_out`` names; and these."""
-    findings = pd.read_csv(RECORDS / "cremad_findings.csv").set_index("clip")
-    known, wanted = sorted(findings["finding"].unique()), study.settings["leave_out"]
-    unknown = [entry for entry in wanted if entry not in known]
-    if unknown:
-        problem = f"assumptions.leave_out holds {unknown[0]!r}"
-        raise InputProblem(study.config, problem, f"take a list of {' and '.join(known)}, or []")
-    clips = clips.assign(finding=clips["clip"].map(findings["finding"]).fillna(""))
-    out = clips["finding"].isin(wanted)
-    problems = [
-        InputProblem(
-            row.path,
-            f"is left out as {row.finding} ({findings.at[row.clip, 'reason']})",
-            f"take {row.finding} out of assumptions.leave_out in the study's file to use it",
-        )
-        for row in clips[out].itertuples()
-    ]
-    return clips[~out], problems
-
-
 def list_clips(study: Study, corpus: str, cores: int) -> None:
     """Write clips.csv, and problems_clips.csv with every file that is not used and why.
 
     A file of CREMA-D is in one of the two; more than 20 Git-LFS pointers are one line that counts them.
     """
-    folder = study.corpora[corpus]["folder"]
-    options = {"modality": study.settings["transfer_modality"]} if corpus == "ravdess" else {}
-    clips, problems = ADAPTERS[corpus].list_clips(folder, **options)
-    clips, left_out = _set_findings(clips, study)
-    write_problems(problems + left_out, study.data(corpus) / "problems_clips.csv")
+    clips, problems = listed(study, corpus)
+    write_problems(problems, study.data(corpus) / "problems_clips.csv")
     write_table(clips, study.data(corpus) / "clips.csv")
-    log.info("%s: %d clips listed, %d left out by leave_out, %d problems",
-             study.name_of(corpus), len(clips), len(left_out), len(problems))  # fmt: skip
+    log.info("%s: %d clips listed, %d problems", study.name_of(corpus), len(clips), len(problems))
 
 
 def mask_faces(study: Study, corpus: str, cores: int) -> None:
@@ -155,7 +139,9 @@ def main(arguments: list[str] | None = None) -> int:
         study = load(chosen.study, {"cremad": chosen.cremad, "ravdess": chosen.ravdess}).changed(chosen.changes)
         if chosen.step == "predict-transfer":
             predict_transfer(study, chosen.run)
-        elif chosen.step != "check":
+        elif chosen.step == "check":
+            check(study)
+        else:
             STEPS[chosen.step](study, chosen.corpus, chosen.cores)
     except InputProblem as problem:
         log.error("%s", problem)

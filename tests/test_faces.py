@@ -1,6 +1,8 @@
 """Masked faces of a small corpus: whole, broken, resumed (killed: test_faults.py)."""
 
 import errno
+import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,9 +11,10 @@ import pytest
 from test_openface import write_picture, write_table
 
 from lib.base import paths
+from lib.base.checksums import sha256
 from lib.base.problems import InputProblem
 from lib.faces import corpus as module
-from lib.faces import models
+from lib.faces import models, video
 from lib.faces.corpus import COLUMNS, mask_clip, mask_corpus
 from lib.faces.landmarks import FaceMesh
 from lib.faces.video import FPS
@@ -120,6 +123,69 @@ def test_another_recipe_or_another_clip_makes_the_file_again(fine, tmp_path):
     assert contents(tmp_path) == area
     table = mask(one.iloc[:1], tmp_path)
     assert len(table) == 1 and contents(tmp_path) != area
+
+
+def test_changed_code_and_another_opencv_make_the_file_again(fine, tmp_path, monkeypatch):
+    one = fine[fine["actor"] == fine["actor"].iloc[0]]
+    mask(one, tmp_path / "out")
+    masked = []
+    whole = module.mask_clip
+    monkeypatch.setattr(module, "mask_clip", lambda *arguments: masked.append(arguments) or whole(*arguments))
+    text = Path(video.__file__).read_text()
+    other = tmp_path / "video.py"
+    for change, again in (
+        (lambda: other.write_text(f"# a comment\n{text}"), False),
+        (lambda: other.write_text(text.replace("HEADER_TOLERANCE = 2", "HEADER_TOLERANCE = 3")), True),
+        (lambda: monkeypatch.setattr(cv2, "__version__", "5.99"), True),
+    ):
+        change()
+        monkeypatch.setattr(video, "__file__", str(other))
+        module._makers.cache_clear()
+        masked.clear()
+        mask(one, tmp_path / "out")
+        assert bool(masked) == again
+    monkeypatch.undo()
+    module._makers.cache_clear()
+
+
+def test_a_corpus_that_vanishes_on_the_way_leaves_no_actor_without_faces(clips, tmp_path, monkeypatch):
+    """The disk goes with the second actor's first clip: one sentence; back again, nothing is lost."""
+    videos = tmp_path / "disk"
+    shutil.copytree(Path(clips["path"].iloc[0]).parent, videos)
+    clips = clips.assign(path=[str(videos / Path(path).name) for path in clips["path"]])
+    mask(clips, tmp_path / "undisturbed")
+    second = sorted(clips["actor"].unique())[1]
+    whole = module.mask_clip
+
+    def unmounting(path, *arguments):
+        if videos.exists() and path == clips.loc[clips["actor"] == second, "path"].iloc[0]:
+            videos.rename(tmp_path / "unmounted")
+        return whole(path, *arguments)
+
+    monkeypatch.setattr(module, "mask_clip", unmounting)
+    with pytest.raises(InputProblem, match="cannot be read any more .*see that the corpus' disk is there") as raised:
+        mask(clips, tmp_path / "out")
+    assert "\n" not in str(raised.value)
+    assert contents(tmp_path / "out").items() < contents(tmp_path / "undisturbed").items()
+    monkeypatch.undo()
+    (tmp_path / "unmounted").rename(videos)
+    mask(clips, tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(tmp_path / "undisturbed")
+
+
+def test_a_video_overwritten_in_place_is_not_taken_for_the_one_that_was_listed(fine, tmp_path):
+    one = fine.iloc[:1].assign(path=str(tmp_path / "clip.flv"))
+    shutil.copy(fine["path"].iloc[0], tmp_path / "clip.flv")
+    listed = one.assign(sha256=sha256(tmp_path / "clip.flv"))
+    mask(listed, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    shutil.copy(fine["path"].iloc[1], tmp_path / "clip.flv")
+    mask(listed, tmp_path / "out")  # what is done was made of the listed file
+    assert contents(tmp_path / "out") == before
+    with pytest.raises(InputProblem, match="has changed since it was listed"):
+        mask(listed, tmp_path / "other")
+    mask(listed.assign(sha256=sha256(tmp_path / "clip.flv")), tmp_path / "out")
+    assert contents(tmp_path / "out") != before
 
 
 def test_no_space_left_is_one_sentence_and_what_is_finished_stays(fine, tmp_path, monkeypatch):

@@ -88,5 +88,5 @@ def test_many_pointers_are_counted_in_one_line(corpus):
 @pytest.mark.parametrize("leave_out", [["worst"], ["bad", 3], [["bad"]]])
 def test_an_unknown_finding_is_named_and_nothing_written(corpus, leave_out, caplog):
     status, _, _ = list_clips(corpus, leave_out)
-    assert status == 1 and "leave_out" in caplog.text and "bad and suspicious" in caplog.text
+    assert status == 1 and "leave_out" in caplog.text and "'bad', 'suspicious'" in caplog.text
     assert not (corpus.parents[1] / "data").exists()

@@ -6,7 +6,7 @@ import yaml
 from lib.base.paths import CONFIG
 from lib.base.problems import InputProblem
 from lib.study import study
-from lib.study.cells import flow
+from lib.study.cells import flow, spelled
 from lib.study.paper import assumptions
 
 
@@ -45,6 +45,12 @@ def test_run_names_are_plain_numbers():
     changed = study.Cell(6, 1e-5, 75, {"seed": 2, "filters": [8, 16], "l2": 1e-5})
     assert changed.run == "6-layer_lr-0.00001_epochs-75_filters-8-16_l2-0.00001_seed-2"
     assert yaml.safe_load(flow(changed.changed)) == {"filters": [8, 16], "l2": 1e-5, "seed": 2}
+
+
+def test_no_number_is_spelled_as_another():
+    for value in (1e-11, 0.1 + 0.2, 1 / 255, 1.0, 0.0, 1e22, 123456.789):
+        assert float(spelled(value)) == value and "e" not in spelled(value)
+    assert spelled(1e-11) == "0.00000000001" and spelled(1.0) == "1"
 
 
 def test_what_the_study_has_anyway_is_no_change():

@@ -1,5 +1,6 @@
 import csv
 import hashlib
+import shutil
 from collections import Counter
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from lib.base.emotions import EMOTIONS
 from lib.base.problems import InputProblem
 from lib.synthetic import DIALS, FPS, Clip, frames_of, plan, render_clip, render_corpus, write_video
+from lib.synthetic import corpus as module
 from lib.synthetic.actors import cast
 from lib.synthetic.dials import AUS, PROTOTYPES
 from lib.synthetic.motion import Take
@@ -78,7 +80,8 @@ def test_ravdess_layout_and_decoding(tmp_path):
 
 def test_resume_renders_only_what_is_missing(cremad, tmp_path):
     first, second, *_ = plan("cremad", actors=2, clips=4, seed=5)
-    first.path(tmp_path).parent.mkdir(parents=True)
+    shutil.copytree(cremad, tmp_path, dirs_exist_ok=True)
+    second.path(tmp_path).unlink()
     first.path(tmp_path).write_bytes(b"already here")
     for clip in plan("cremad", actors=2, clips=4, seed=5)[2:]:
         clip.path(tmp_path).write_bytes(b"")
@@ -86,6 +89,40 @@ def test_resume_renders_only_what_is_missing(cremad, tmp_path):
     assert first.path(tmp_path).read_bytes() == b"already here"
     assert second.path(tmp_path).read_bytes() == second.path(cremad).read_bytes()
     assert not [p for p in tmp_path.rglob(".*")], "no temporary folder stays"
+
+
+def rendered_into(folder, **changes):
+    chosen = {"actors": 2, "clips": 4, "seed": 5, "processes": 1, "progress": False} | changes
+    return render_corpus("cremad", folder, **chosen)
+
+
+@pytest.mark.parametrize("change", [{"seed": 6}, {"clips": 3}, {"actors": 1}], ids=lambda change: next(iter(change)))
+def test_another_rendering_never_mixes_with_the_one_that_is_there(cremad, tmp_path, change):
+    shutil.copytree(cremad, tmp_path / "cremad")
+    paths = rendered_into(tmp_path / "cremad", **change)
+    assert sorted(tmp_path.rglob("*.flv")) == sorted(paths)
+    rendered_into(tmp_path / "afresh", **change)
+    assert digests(tmp_path / "cremad") == digests(tmp_path / "afresh")
+
+
+def test_another_renderer_draws_every_clip_anew(cremad, tmp_path, monkeypatch):
+    shutil.copytree(cremad, tmp_path / "cremad")
+    drawn = []
+    monkeypatch.setattr(module, "_render_file", lambda clip, path, seed: drawn.append(path) or 0)
+    rendered_into(tmp_path / "cremad")
+    assert not drawn
+    monkeypatch.setattr(module, "code_digest", lambda *_: "of other code")
+    assert rendered_into(tmp_path / "cremad") == drawn
+
+
+def test_a_clip_that_was_not_rendered_is_never_overwritten_or_mixed_in(cremad, tmp_path):
+    shutil.copytree(cremad, tmp_path / "cremad")
+    (tmp_path / "cremad/VideoFlash/1001_DFA_ANG_XX.FLV").write_bytes(b"a real one")
+    before = digests(tmp_path)
+    for seed in (5, 6):
+        with pytest.raises(InputProblem, match=r"1001_DFA_ANG_XX\.FLV: lies where a synthetic corpus"):
+            rendered_into(tmp_path / "cremad", seed=seed)
+        assert digests(tmp_path) == before
 
 
 @pytest.mark.parametrize(("corpus", "actors", "clips"), [("cremad", 8, 60), ("cremad", 12, 300), ("ravdess", 6, 72)])

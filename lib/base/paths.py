@@ -29,12 +29,12 @@ def models_dir() -> Path:
 
 def in_workspace(path: str | os.PathLike) -> Path:
     """Resolve `path` against the workspace unless it is absolute."""
-    return workspace() / Path(path).expanduser()
+    return workspace() / os.path.expanduser(path)
 
 
 def relative(path: str | os.PathLike) -> str:
     """`path` as a reader should see it: relative to the workspace or the checkout where it lies below one."""
-    path = Path(path).resolve()
+    path = Path(os.path.realpath(path))  # which a loop of links does not stop
     for base in (workspace(), ROOT):
         if path.is_relative_to(base):
             return path.relative_to(base).as_posix()

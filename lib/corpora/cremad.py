@@ -130,16 +130,19 @@ def list_clips(folder: str | os.PathLike) -> tuple[pd.DataFrame, list[InputProbl
     if not files:
         remedy = "give the folder of CREMA-D that holds VideoFlash and VideoDemographics.csv"
         raise InputProblem(videos, "holds no clip" if videos.is_dir() else "is not a folder", remedy)
-    named, problems = [], []
+    named: dict[str, Path] = {}
+    problems = []
     for path in files:
         try:
             if path.suffix.lower() != ".flv":
                 raise ValueError(f"{path.name!r} is not a .flv video")
             parse_name(path.stem)
-            named.append(path)
+            if path.stem in named:
+                raise ValueError(f"is there twice, also as {named[path.stem].name}")
+            named[path.stem] = path
         except ValueError as error:
             problems.append(InputProblem(path, str(error), "rename it after CREMA-D's scheme or remove it"))
-    good, unusable = usable(named)
+    good, unusable = usable(named.values())
     problems += unusable
     demographics = {}
     try:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
@@ -19,9 +21,11 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from lib.base.arrays import read_npz
+from lib.base.checksums import code_digest, sha256
 from lib.base.files import written_atomically
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_parent
+from lib.faces import alignment, landmarks, masking, openface, video
 from lib.faces.landmarks import FaceMesh
 from lib.faces.masking import INTERPOLATIONS, SIZE, MaskedClip, mask_clip, mask_openface_clip, sentence
 from lib.faces.models import MODELS, check_models
@@ -32,7 +36,8 @@ COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
 
 Backend = Literal["mesh", "openface"]
 
-_VERSION = 3  # raise it when the pixels that this module makes change: finished files are then made anew
+#: Code that makes the pixels.
+_CODE = (alignment, landmarks, masking, openface, video)
 
 
 @dataclass(frozen=True)
@@ -44,18 +49,27 @@ class _Recipe:
     interpolation: str
     models_dir: str | None
 
-    def fingerprint(self, clips: pd.DataFrame) -> str:
-        """Name of the faces that this recipe makes of one actor's `clips`, from everything that decides them."""
-        facts = [_VERSION, self.backend, self.interpolation, SIZE]
-        for clip, path in zip(clips["clip"], clips["path"], strict=True):
-            if self.backend == "mesh":
-                sources = [Path(path)]
-            else:
-                pictures = find_pictures(self.openface_folder, clip)
-                sources = [Path(self.openface_folder, f"{clip}.csv"), *(pictures.values() or [Path(path)])]
-            facts.append([str(clip), [_stamp(source) for source in sources]])
-        if self.backend == "mesh":
-            facts.append(sorted(checksum for _, checksum in MODELS.values()))
+    def fingerprint(self, clips: pd.DataFrame, read: bool = False) -> str:
+        """Name of the faces that this recipe makes of one actor's `clips`, from everything that decides them.
+
+        The videos' SHA-256 is that of the column ``sha256``, or of the files themselves if they are to be `read`.
+
+        Raises
+        ------
+        InputProblem
+            If a video cannot be read, or has another SHA-256 than the column.
+        """
+        facts = [_makers(), self.backend, self.interpolation, SIZE]
+        listed = clips["sha256"] if "sha256" in clips else [None] * len(clips)
+        for clip, path, known in zip(clips["clip"], clips["path"], listed, strict=True):
+            facts.append(str(clip))
+            pictures = []
+            if self.backend == "openface":
+                pictures = [*find_pictures(self.openface_folder, clip).values()]
+                sources = [Path(self.openface_folder, f"{clip}.csv"), *pictures]
+                facts.append([[source.name, sha256(source)] for source in sources if source.is_file()])
+            if not pictures:  # else the video is not opened
+                facts.append(_digest(Path(path), known) if read or known is None else known)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def mask(self, clip: str, path: str, tracker: FaceMesh | None) -> MaskedClip:
@@ -74,13 +88,23 @@ class _Recipe:
         return FaceMesh(self.models_dir) if self.backend == "mesh" else None
 
 
-def _stamp(path: Path) -> list:
-    """Name, size and time of a file: they change when its contents do."""
+@cache
+def _makers() -> list:
+    """Digests of code and models, and the packages' versions."""
+    versions = [cv2.__version__, np.__version__, metadata.version("ai-edge-litert")]
+    return [code_digest(*(module.__file__ for module in _CODE)), versions, sorted(c for _, c in MODELS.values())]
+
+
+def _digest(path: Path, listed: str | None) -> str:
+    """SHA-256 of a clip's file; InputProblem if there is none any more, or another one than `listed`."""
+    remedy = "see that the corpus' disk is there, then run again; finished actors are kept"
     try:
-        status = path.stat()
-    except OSError:
-        return [path.name, None, None]
-    return [path.name, status.st_size, status.st_mtime_ns]
+        found = sha256(path)
+    except OSError as error:
+        raise InputProblem(path, f"cannot be read any more ({error.strerror})", remedy) from None
+    if listed not in (None, found):
+        raise InputProblem(path, "has changed since it was listed in clips.csv", "run again; it is listed anew")
+    return found
 
 
 _worker: tuple[_Recipe, FaceMesh | None]
@@ -111,14 +135,15 @@ def mask_corpus(
 ) -> pd.DataFrame:
     """Mask every clip of a corpus; write ``<actor>.npz`` for each actor into `folder`.
 
-    An actor's file is written when all clips of the actor are done; a run that was interrupted goes on after
-    the last one. A file counts as done when it can be read whole and its fingerprint (recipe, model checksums,
-    the clips' names, sizes and times) fits.
+    An actor's file is written when all clips of the actor are done and their videos are still what they were; a
+    run that was interrupted goes on after the last one. A file counts as done when it can be read whole and its
+    fingerprint (recipe, code, models, OpenCV and LiteRT, the clips' names and SHA-256) fits.
 
     Parameters
     ----------
     clips
-        Table with the columns ``clip, path, actor`` (more are ignored).
+        Table with the columns ``clip, path, actor``, and ``sha256`` of each video unless it is to be read first
+        (more are ignored).
     folder
         Where to write: ``data/<study>/<corpus>/faces``. A file holds the clips of one actor one after another
         (N frames, C clips): `faces` uint8 (N, 28, 28, 3), `success` bool (N,), `landmarks` float32
@@ -146,7 +171,8 @@ def mask_corpus(
     Raises
     ------
     InputProblem
-        If the landmark models are missing or wrong, or no space is left (what was finished stays).
+        If the landmark models are missing or wrong, no space is left, or a video is gone or has changed (what was
+        finished stays).
     ValueError
         For an unknown backend or interpolation, or a clip named twice.
     """
@@ -164,6 +190,8 @@ def mask_corpus(
         interpolation,
         None if models_dir is None else str(models_dir),
     )
+    if backend == "openface" and not Path(openface_folder).is_dir():
+        raise InputProblem(openface_folder, "is not a folder", "run FeatureExtraction, or correct openface_folder")
     folder = Path(folder)
     tables, waiting = [], {}
     for actor, group in clips.groupby("actor", sort=True):
@@ -177,6 +205,9 @@ def mask_corpus(
     with tqdm(total=total, desc="masking", unit="clip", disable=not progress or not total) as bar:
         for actor, masked in _mask_actors(waiting, recipe, processes or _cores(), bar):
             group, fingerprint = waiting[actor]
+            if recipe.fingerprint(group, read=True) != fingerprint:  # raises if it is a video
+                problem, remedy = f"has changed while actor {actor} was masked", "leave it alone and run again"
+                raise InputProblem(openface_folder, problem, remedy)
             tables.append(_write_actor(folder, actor, group, masked, fingerprint).assign(actor=actor))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
     return clips[["clip"]].merge(table, on="clip", how="left", validate="1:1")[COLUMNS]

@@ -14,6 +14,7 @@ from numpy.lib.format import open_memmap
 from lib.base.arrays import map_npy, read_npz
 from lib.base.emotions import EMOTIONS
 from lib.base.files import written_atomically
+from lib.base.paths import in_workspace
 from lib.base.problems import InputProblem
 from lib.study.cells import FRAME_ORDERS
 
@@ -234,6 +235,12 @@ def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:
 
 
 def read_table(path: str | os.PathLike) -> pd.DataFrame:
-    """Read clips.csv, faces.csv or sequences.csv; codes such as sentence ``01`` stay text, no finding is ``""``."""
+    """Read clips.csv, faces.csv or sequences.csv; codes such as sentence ``01`` stay text, no finding is ``""``.
+
+    Paths of clips are made absolute.
+    """
     text = {"clip": str, "sentence": str, "level": str, "finding": str}
-    return pd.read_csv(path, dtype=text).fillna({"finding": ""})
+    table = pd.read_csv(path, dtype=text).fillna({"finding": ""})
+    if "path" in table:
+        table["path"] = [str(in_workspace(place)) for place in table["path"]]
+    return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 #: Orders of a sequence's frames: as filmed, or the two controls of notebook 10.
@@ -13,7 +14,7 @@ FRAME_ORDERS = ("filmed", "shuffled", "last")
 def spelled(value: Any) -> str:
     """`value` as YAML and as a reader expect it: ``0.0001`` and not ``1e-4``, which YAML reads as text."""
     if isinstance(value, float):
-        return f"{value:.10f}".rstrip("0").rstrip(".")
+        return f"{Decimal(repr(float(value))):f}".removesuffix(".0")
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(spelled, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)

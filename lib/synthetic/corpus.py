@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
@@ -14,8 +15,9 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
+from lib.base.checksums import code_digest
 from lib.base.emotions import CREMAD_CODES, EMOTIONS, RAVDESS_CODES
-from lib.base.files import written_atomically
+from lib.base.files import write_text, written_atomically
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_parent
 from lib.faces.video import FPS
@@ -27,6 +29,8 @@ from lib.synthetic.stage import STUDIOS
 
 #: CREMA-D's twelve sentences.
 SENTENCES = ("IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI")
+#: What the clips in a folder were rendered with.
+STAMP = "rendering.json"
 #: First actor of each corpus: beyond the real ones, so that nobody takes these for real people.
 FIRST_ACTOR = {"cremad": 9001, "ravdess": 91}
 #: Frames of a clip at the quantiles of `_QUANTILES`: CREMA-D from the lengths of its 7,442 sound files times
@@ -224,6 +228,27 @@ def _write_csv(path: Path, header: tuple, rows: list) -> None:
         table.writerows(rows)
 
 
+def _make_room(corpus: str, folder: Path, planned: list[Path], stamp: dict) -> None:
+    """Remove the clips of another rendering from `folder`, so that two never mix, and leave this one's `stamp`."""
+    try:
+        same = json.loads((folder / STAMP).read_text(encoding="utf-8")) == stamp
+    except (OSError, ValueError):
+        same = False
+    ending, wanted = _ENDING[corpus][0], set(planned)
+    files = [*folder.glob("VideoFlash/*"), *folder.glob("Actor_*/*")]
+    others = [p for p in files if p.suffix.lower() == ending and not p.name.startswith(".")]
+    others = [path for path in others if path not in wanted or not same]
+    for path in others:
+        number = path.name[:4] if corpus == "cremad" else path.stem[-2:]
+        if not number.isdecimal() or int(number) < FIRST_ACTOR[corpus]:
+            problem = "lies where a synthetic corpus is to be rendered, and is none of its clips"
+            raise InputProblem(path, problem, "move it away, or name another folder in the study's file")
+    for path in others:
+        path.unlink()
+    if not same:
+        write_text(folder / STAMP, json.dumps(stamp, indent=1) + "\n")
+
+
 def render_corpus(
     corpus: str,
     folder: str | os.PathLike,
@@ -234,7 +259,9 @@ def render_corpus(
     processes: int | None = None,
     progress: bool = True,
 ) -> list[Path]:
-    """Render a corpus below `folder`; clips that are there already stay.
+    """Render a corpus below `folder`; clips of this very rendering that are there already stay.
+
+    Those of another one (seed, number of clips or actors, renderer, OpenCV) are removed; ``rendering.json`` tells.
 
     Parameters
     ----------
@@ -252,10 +279,18 @@ def render_corpus(
     -------
     list of Path
         All clips of the corpus, in order.
+
+    Raises
+    ------
+    InputProblem
+        If `folder` holds a clip that is not synthetic.
     """
     folder = Path(folder)
     planned = plan(corpus, actors=actors, clips=clips, seed=seed)
     paths = [clip.path(folder) for clip in planned]
+    stamp = {"corpus": corpus, "actors": actors, "clips": clips, "seed": seed, "opencv": cv2.__version__}
+    stamp |= {"renderer": code_digest(*sorted(Path(__file__).parent.glob("*.py")))}
+    _make_room(corpus, folder, paths, stamp)
     jobs = [(clip, path, seed) for clip, path in zip(planned, paths, strict=True) if not path.exists()]
     if corpus == "cremad":
         people = [cast(FIRST_ACTOR[corpus] + k) for k in range(actors)]

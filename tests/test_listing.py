@@ -1,0 +1,110 @@
+"""The table of clips follows the files themselves: overwritten in place, copied, dated in the future, twice, looped."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from lib.__main__ import main
+from lib.base.checksums import sha256
+from lib.base.paths import CONFIG, ROOT
+from lib.corpora import listing
+from lib.sequences.cutting import read_table
+from lib.study import load
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A study on three files in CREMA-D's layout, in a workspace of its own."""
+    monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
+    videos = tmp_path / "cremad/VideoFlash"
+    videos.mkdir(parents=True)
+    for number in range(3):
+        (videos / f"100{number + 1}_DFA_ANG_XX.flv").write_bytes(b"FLV" + bytes([number]) * 50)
+    content = yaml.safe_load((CONFIG / "paper.yaml").read_text())
+    content["corpora"]["cremad"]["folder"] = "cremad"
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(content))
+    return load(tmp_path / "study.yaml")
+
+
+def overwrite(path):
+    """Other bytes of the same length; the folder's date and the file's size stay."""
+    folder = path.parent.stat()
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    os.utime(path.parent, ns=(folder.st_atime_ns, folder.st_mtime_ns))
+
+
+def test_the_table_names_each_file_by_its_checksum_and_place(study, tmp_path):
+    assert main(["list-clips", "--study", str(study.config), "--corpus", "cremad"]) == 0
+    table = read_table(study.data("cremad") / "clips.csv")
+    assert table["sha256"].tolist() == [sha256(path) for path in table["path"]]
+    assert "path" in table and str(tmp_path) not in (study.data("cremad") / "clips.csv").read_text()
+
+
+def test_a_file_overwritten_in_place_is_another_state_and_a_copy_is_none(study, tmp_path, monkeypatch):
+    before = listing.state(study, "cremad")
+    read = []
+    whole = listing.sha256
+    monkeypatch.setattr(listing, "sha256", lambda path: read.append(path) or whole(path))
+    assert listing.state(study, "cremad") == before and not read, "what has its size and date is not read again"
+    clip = tmp_path / "cremad/VideoFlash/1002_DFA_ANG_XX.flv"
+    os.utime(clip, (4e9, 4e9))  # in the future
+    assert listing.state(study, "cremad") == before and len(read) == 1
+    shutil.copytree(tmp_path / "cremad", tmp_path / "copy", copy_function=shutil.copyfile)
+    shutil.rmtree(tmp_path / "cremad")
+    (tmp_path / "copy").rename(tmp_path / "cremad")
+    assert listing.state(study, "cremad") == before
+    overwrite(clip)
+    assert listing.state(study, "cremad") != before
+
+
+@pytest.mark.parametrize("text", ["", "x", "file,bytes,mtime_ns,sha256\na,b,c,d\n", "file,sha256\na,b\n"])
+def test_a_damaged_memory_of_checksums_is_made_anew(study, text):
+    before = listing.state(study, "cremad")
+    (study.data("cremad") / "files.csv").write_text(text)
+    assert listing.state(study, "cremad") == before
+
+
+def test_odd_files_are_listed_in_one_sentence_each(study, tmp_path):
+    videos = tmp_path / "cremad/VideoFlash"
+    shutil.copy(videos / "1001_DFA_ANG_XX.flv", videos / "1001_DFA_ANG_XX.FLV")
+    (videos / "1009_DFA_ANG_XX.flv").symlink_to(videos / "1010_DFA_ANG_XX.flv")
+    (videos / "1010_DFA_ANG_XX.flv").symlink_to(videos / "1009_DFA_ANG_XX.flv")
+    clips, problems = listing.listed(study, "cremad")
+    assert clips["clip"].is_unique and len(clips) == 3
+    said = "\n".join(map(str, problems))
+    assert "is there twice, also as 1001_DFA_ANG_XX.FLV" in said
+    assert "1009_DFA_ANG_XX.flv: is not a file" in said and "1010_DFA_ANG_XX.flv: is not a file" in said
+
+
+def test_a_folder_of_a_user_who_does_not_exist_is_one_sentence(study, tmp_path, caplog):
+    content = yaml.safe_load(study.config.read_text())
+    content["corpora"]["cremad"]["folder"] = "~nosuchuser/x"
+    study.config.write_text(yaml.safe_dump(content))
+    assert main(["list-clips", "--study", str(study.config), "--corpus", "cremad"]) == 1
+    assert "~nosuchuser/x/VideoFlash: is not a folder" in caplog.text and len(caplog.records) == 1
+
+
+def test_the_workflow_lists_a_real_corpus_anew_when_a_file_changes_and_not_for_its_dates(study, tmp_path):
+    target = "data/paper/cremad/clips.csv"
+    command = [sys.executable, "-m", "snakemake", "--profile", str(ROOT / "workflow/profiles/default")]
+    command += ["--snakefile", str(ROOT / "workflow/Snakefile"), "--directory", str(tmp_path), "--cores", "1", target]
+
+    def run(*options):
+        call = [*command, *options, "--config", f"study={study.config}"]
+        done = subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ)
+        return done.returncode, done.stdout + done.stderr
+
+    assert run()[0] == 0
+    clip = tmp_path / "cremad/VideoFlash/1002_DFA_ANG_XX.flv"
+    for file in (clip, clip.parent):
+        os.utime(file, (4e9, 4e9))
+    assert "Nothing to be done" in run("--dry-run")[1]
+    overwrite(clip)
+    assert "list_clips" in run("--dry-run")[1]
+    shutil.rmtree(tmp_path / "cremad")
+    status, said = run()
+    assert status == 1 and "VideoFlash: is not a folder" in said and "Traceback" not in said, said
