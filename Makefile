@@ -83,4 +83,4 @@ notebooks: reproduce  ## execute the committed notebooks in place and record the
 	$(BIN)/python tests/record_sample.py
 
 clean:  ## delete what the sample study made (the videos, the runs), keep the tables and figures
-	rm -rf data/sample papermill_runs/sample .snakemake
+	@test ! -x $(BIN)/python || $(BIN)/python -m lib.run.workflow clean data/sample papermill_runs/sample

@@ -4,12 +4,16 @@ Whatever happens, the next start ends with the bytes of an undisturbed run, or t
 20 processes are killed here, another by test_workflow.py. To see other moments: FAULTS_SEED=7 pytest ...
 """
 
+import contextlib
+import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,8 +27,9 @@ from test_training import task  # noqa: F401
 from lib.base.files import written_atomically
 from lib.base.paths import ROOT, models_dir
 from lib.base.problems import InputProblem
+from lib.base.processes import LOCK, lock_name
 from lib.corpora import cremad
-from lib.run import runner
+from lib.run import runner, workflow
 from lib.sequences import cutting
 from lib.study import load
 from lib.synthetic import render_corpus
@@ -54,11 +59,11 @@ def alive(pid):
 
 
 def descendants(pid):
-    """Process numbers of all that `pid` has started, and they in turn."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
+    """Process numbers of all that `pid` has started, in any of its threads, and they in turn."""
+    children = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            children += thread.read_text().split()
     return [n for child in map(int, children) for n in (child, *descendants(child))]
 
 
@@ -186,12 +191,14 @@ def snakemake_of(run, workspace):
 def test_snakemake_killed_at_random_moments_and_started_twice(study, corpus):
     """Each time but the last Snakemake is killed, and nothing is cleared up; a second start at once is refused."""
     rng = np.random.default_rng([SEED, 3])
-    kills = 0
+    kills, seen = 0, []
     while kills < WORKFLOW_KILLS:
         run = study()
         number = snakemake_of(run, study.workspace)
         time.sleep(rng.uniform(1, 7))
-        jobs = descendants(number)
+        while not (jobs := descendants(number)) and alive(number):
+            time.sleep(0.01)  # a moment with a job at work, importing or further on
+        seen += jobs
         if alive(number):
             os.kill(number, signal.SIGKILL)
             kills += 1
@@ -203,6 +210,7 @@ def test_snakemake_killed_at_random_moments_and_started_twice(study, corpus):
         output = run.communicate()[0]
         assert run.returncode == 128 + signal.SIGKILL, output
         assert "the same command goes on where it stopped" in output
+    assert seen, "no job was seen"
     last = study()
     number = snakemake_of(last, study.workspace)
     second = study()
@@ -221,6 +229,58 @@ def test_snakemake_killed_at_random_moments_and_started_twice(study, corpus):
     assert (made / "sequences.npy").read_bytes() == (expected / "sequences.npy").read_bytes()
     assert cutting.read_table(made / "sequences.csv")["clip"].tolist() == table["clip"].tolist()
     assert not list(made.rglob(".*")), "nothing half-written is left"
+
+
+def test_a_job_that_a_killed_run_left_is_ended_before_the_next_one_starts(tmp_path):
+    """Such a job may still be importing, and knows of no lock; another workspace's jobs are left alone."""
+    lock = tmp_path / ".snakemake/study.lock"
+    lock.parent.mkdir()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    lock.write_text(f"{ended.pid}\n")  # of a Snakemake that was killed
+    importing = [sys.executable, "-c", "import time; time.sleep(120)"]
+    deaf = [sys.executable, "-c", f"import fcntl, time; f = open({str(lock)!r}); fcntl.flock(f, 1); time.sleep(120)"]
+    ours = os.environ | {LOCK: lock_name(str(lock))}
+    jobs = [subprocess.Popen(command, env=ours) for command in (importing, deaf)]
+    other = subprocess.Popen(importing, env=os.environ | {LOCK: lock_name(str(tmp_path / "other.lock"))})
+    left = Path(tempfile.mkdtemp(prefix=f".{runner.KERNELS.name}.", dir=runner.KERNELS.parent))
+    try:
+        time.sleep(1)
+        command = [sys.executable, "-m", "lib.run.workflow", "--version"]
+        environment = os.environ | {"STUDY_WORKSPACE": str(tmp_path)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
+        assert done.returncode == 0, done.stderr
+        assert [job.wait(5) for job in jobs] == [-signal.SIGKILL] * 2
+        assert other.poll() is None
+        assert not left.exists(), "a killed kernel's folder stays"
+    finally:
+        for process in (*jobs, other):
+            process.kill()
+            process.wait()
+
+
+def test_a_run_takes_no_more_than_the_machines_memory(monkeypatch):
+    monkeypatch.setattr(workflow, "available_memory", lambda: 16e9)
+    command = workflow.snakemake("--cores", "all")
+    assert command[command.index("--resources") + 1] == "mem_mb=14400"
+    training = re.search(r"rule train_cell:.*?mem_mb=(\d+)", (ROOT / "workflow/Snakefile").read_text(), re.DOTALL)
+    monkeypatch.setattr(workflow, "available_memory", lambda: 2e9)  # one training at a time
+    assert f"mem_mb={training[1]}" in workflow.snakemake()
+
+
+def test_make_clean_leaves_a_run_alone(tmp_path):
+    data = tmp_path / "data/sample"
+    data.mkdir(parents=True)
+    (tmp_path / ".snakemake/metadata").mkdir(parents=True)
+    lock = tmp_path / ".snakemake/study.lock"
+    command = [sys.executable, "-m", "lib.run.workflow", "clean", "data/sample"]
+    options = {"cwd": ROOT, "env": os.environ | {"STUDY_WORKSPACE": str(tmp_path)}, "capture_output": True}
+    with open(lock, "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = subprocess.run(command, text=True, **options)
+    assert done.returncode == 1 and "a study is running here already" in done.stderr and data.exists()
+    assert subprocess.run(command, **options).returncode == 0
+    assert not data.exists() and [path.name for path in lock.parent.iterdir()] == ["study.lock"]
 
 
 def test_a_lock_that_is_not_ours_is_left_alone(tmp_path):

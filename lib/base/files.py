@@ -57,7 +57,7 @@ def written_atomically(path: str | os.PathLike) -> Iterator[Path]:
     try:
         with telling_unwritable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            folder, lock = _temporary_folder(path)
+            folder, lock = temporary_folder(path)
             temporary = folder / path.name
             yield temporary
             with open(temporary, "rb+") as file:
@@ -69,16 +69,15 @@ def written_atomically(path: str | os.PathLike) -> Iterator[Path]:
             os.close(lock)
 
 
-def _temporary_folder(path: Path) -> tuple[Path, int]:
-    """A new folder beside `path`, locked while this process lives; those that nobody locks any more are removed."""
-    for left in path.parent.glob(f".{escape(path.name)}.*/"):
-        with suppress(OSError):
-            descriptor = os.open(left, os.O_RDONLY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(left)
-            finally:
-                os.close(descriptor)
+def temporary_folder(path: Path) -> tuple[Path, int]:
+    """A new folder beside `path`, locked while this process lives; those that nobody locks any more are removed.
+
+    Returns
+    -------
+    tuple
+        The folder, and the open descriptor that is its lock.
+    """
+    clear_temporary(path)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
@@ -90,6 +89,18 @@ def _temporary_folder(path: Path) -> tuple[Path, int]:
         if folder.exists():
             return folder, descriptor
         os.close(descriptor)
+
+
+def clear_temporary(path: Path) -> None:
+    """Remove the temporary folders beside `path` that killed processes have left."""
+    for left in path.parent.glob(f".{escape(path.name)}.*/"):
+        with suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left)
+            finally:
+                os.close(descriptor)
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -23,20 +24,26 @@ from typing import IO, Any
 import yaml
 from traitlets.config import Config
 
-from lib.base.files import telling_unwritable, write_text
+from lib.base.files import telling_unwritable, temporary_folder, write_text
 from lib.base.paths import ROOT, relative
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_run
 
 log = logging.getLogger("lib.run.runner")
+#: Kernels' files lie in folders beside it: a socket's path has a hundred letters at most.
+KERNELS = Path(tempfile.gettempdir()) / f"study-kernel-{os.getuid()}"
 STARTS = 3  # of a kernel that dies before its first answer
 
 
 @contextmanager
 def kernel_files() -> Iterator[Config]:
     """Configure a kernel to talk through files of its own: kernels that start at once race for network ports."""
-    with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
+    folder, lock = temporary_folder(KERNELS)  # which also clears those of runs that were killed
+    try:
         yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/ipc"}})
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
 
 
 def source_digest(notebook: Path) -> str:

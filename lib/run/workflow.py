@@ -17,14 +17,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
-from lib.base.files import telling_unwritable
-from lib.base.paths import ROOT, relative, workspace
+from lib.base.files import clear_temporary, telling_unwritable
+from lib.base.paths import ROOT, in_workspace, relative, workspace
 from lib.base.problems import InputProblem
-from lib.base.processes import LOCK, lock_name
+from lib.base.processes import LOCK, available_memory, end_jobs, jobs_of, lock_name
+from lib.run.runner import KERNELS
 
-PATIENCE = 2.0  # seconds for the jobs of a killed run to be gone
+PATIENCE = 2.0  # seconds for a run that is just ending
+LARGEST_JOB = 3000  # MB: a training's mem_mb in the Snakefile
 
 log = logging.getLogger("lib.run.workflow")
 
@@ -32,6 +35,8 @@ log = logging.getLogger("lib.run.workflow")
 @contextmanager
 def held() -> Iterator[IO[str]]:
     """Hold the workspace's lock; the open file holds the number of Snakemake's process while it runs.
+
+    What a killed run has left at work is ended first: a job that is still importing notices nothing by itself.
 
     Raises
     ------
@@ -43,32 +48,54 @@ def held() -> Iterator[IO[str]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+")  # noqa: SIM115
     with file:
-        deadline = time.monotonic() + PATIENCE
-        while not _locked(file):
-            if time.monotonic() > deadline:
-                file.seek(0)
-                by = f", as process {number}" if (number := file.read().strip()) else ""
+        name, deadline = lock_name(file.name), time.monotonic() + PATIENCE
+        while not (locked := _locked(file)):
+            file.seek(0)
+            number = file.read().strip()
+            at_work = jobs_of(name)
+            if number and at_work and int(number) not in at_work:  # Snakemake is gone, some of its jobs are not
+                end_jobs(name)
+            elif time.monotonic() > deadline:
+                by = f", as process {number}" if number else ""
                 raise InputProblem(
                     workspace(), f"a study is running here already{by}", "wait for its end, or stop it; nothing is lost"
                 )
             time.sleep(0.1)
+        if locked is True:
+            end_jobs(name)
+            clear_temporary(KERNELS)
         yield file
 
 
-def _locked(file: IO[str]) -> bool:
+def _locked(file: IO[str]) -> bool | str:
+    """Whether the lock is ours; the reason as text where the disk has no locks, and Snakemake's own has to do."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:  # some network disks have no locks; Snakemake's own has to do
+    except OSError as error:  # some network disks
         log.warning("%s cannot be locked (%s)", relative(file.name), error.strerror)
+        return f"{error.strerror}"
     return True
 
 
 def snakemake(*arguments: str) -> list[str]:
     """Snakemake's command line for this checkout's workflow in the workspace."""
     files = ["--profile", str(ROOT / "workflow/profiles/default"), "--snakefile", str(ROOT / "workflow/Snakefile")]
-    return [sys.executable, "-m", "snakemake", *files, "--directory", str(workspace()), *arguments]
+    # at the most nine tenths of the memory; Snakemake refuses a job that wants more than all
+    memory = max(int(0.9e-6 * available_memory()), LARGEST_JOB)
+    limits = ["--resources", f"mem_mb={memory}"]
+    return [sys.executable, "-m", "snakemake", *files, "--directory", str(workspace()), *limits, *arguments]
+
+
+def clean(folders: list[str], lock: IO[str]) -> int:
+    """Delete `folders` of the workspace and what Snakemake remembers; never the lock that is held."""
+    for folder in map(in_workspace, folders):
+        shutil.rmtree(folder, ignore_errors=True)
+    for path in (workspace() / ".snakemake").iterdir():
+        if path.name != Path(lock.name).name:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return 0
 
 
 def unlock(lock: IO[str]) -> None:
@@ -106,16 +133,18 @@ def run(arguments: list[str], lock: IO[str]) -> int:
     if code >= 0:
         lock.truncate(0)
         return code
+    end_jobs(lock_name(lock.name))
     log.error("Snakemake was killed (signal %d); the same command goes on where it stopped", -code)
     return 128 - code
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run Snakemake with `arguments`; 1 and one clear sentence if a study is running here."""
+    """Run Snakemake with `arguments`, or ``clean FOLDER ...``; 1 and one sentence if a study is running here."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
         with held() as lock:
-            return run(sys.argv[1:] if arguments is None else arguments, lock)
+            arguments = sys.argv[1:] if arguments is None else arguments
+            return clean(arguments[1:], lock) if arguments[:1] == ["clean"] else run(arguments, lock)
     except InputProblem as problem:
         log.error("%s", problem)
         return 1

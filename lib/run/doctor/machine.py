@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from lib.base import paths
 from lib.base.problems import InputProblem
+from lib.base.processes import available_memory
 from lib.corpora.obtain.files import gigabytes
 from lib.faces.models import MODELS, check_models
 from lib.run.doctor import MISSING, OK, WRONG, Finding, some
@@ -76,17 +77,6 @@ def check_packages(lock: Path) -> Finding:
         text = f"{len(other)} of {count} differ from requirements.lock: {some(other)}"
         return Finding(WRONG, "packages", text, REINSTALL)
     return Finding(OK, "packages", f"all {count} have the versions of requirements.lock")
-
-
-def available_memory() -> float:
-    """Bytes of memory of this machine, or of the container that limits it."""
-    memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            memory = min(memory, float(Path(limit).read_text()))
-        except (OSError, ValueError):  # no such container, or "max"
-            continue
-    return memory
 
 
 def _check_disk() -> Finding:
