@@ -14,7 +14,7 @@ MODELS := data/models/face_detection_short_range.tflite data/models/face_landmar
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # a progress bar's line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup reproduce site reproduce-full data doctor paper paper-full lab test test-slurm lint bench check-real notebooks clean
+.PHONY: help setup reproduce site reproduce-full data doctor paper paper-full lab test test-slurm lint bench check-real simulate-rules notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -78,6 +78,9 @@ bench: setup  ## measure masking against decoding, a training step against plain
 	$(BIN)/python tests/benchmarks/bench_training.py
 	$(BIN)/python tests/benchmarks/bench_full_size.py
 	$(BIN)/python tests/benchmarks/study_time.py
+
+simulate-rules: .venv/installed  ## how often the rules of paper/verdicts.yaml are wrong, on planted studies: tables/paper/rule_errors.csv
+	$(BIN)/python -m lib.claims.simulation
 
 notebooks: reproduce  ## execute the committed notebooks in place and record the sample's runs
 	$(BIN)/python tests/record_sample.py

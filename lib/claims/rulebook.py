@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from lib.base.paths import PAPER
 from lib.base.problems import InputProblem
 from lib.sequences.splits import PROTOCOLS
 from lib.study import paper
+from lib.study.cells import FRAME_ORDERS, spelled
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Entry:
     row: dict[str, Any] | None = None
     emotions: list[str] = field(default_factory=list)
     among: str = ""
+    frame_orders: list[str] = field(default_factory=list)
     paper: float = np.nan
     margin: float = np.nan
     why: str = ""
@@ -42,9 +45,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """All claims, the margin of "close" (percentage points), and the claims on which no training has a say."""
+    """All claims, and those on which no training has a say."""
 
-    close: float
     entries: tuple[Entry, ...]
     elsewhere: tuple[str, ...]
 
@@ -52,15 +54,16 @@ class Rulebook:
 _TEXT = {"type": "string", "minLength": 1}
 _POINTS = {"type": "number", "exclusiveMinimum": 0, "maximum": 100}
 _LAYERS = {"enum": [5, 6, 7]}
+_BEST = ["best_test", "best_validation"]
 _LIST = {"type": "array", "minItems": 1, "uniqueItems": True}
 _KEYS = {
     "id": {"type": "string", "pattern": r"^[A-Z]\d\d[a-z]?\Z"},
     "claims": {**_LIST, "items": _TEXT},
     "statement": _TEXT,
-    "part": {"enum": ["test", "validation", "transfer"]},
+    "part": {"enum": ["train", "validation", "test", "transfer"]},
     "networks": {**_LIST, "items": _LAYERS, "maxItems": 1},
     "protocol": {"enum": list(PROTOCOLS)},
-    "seeds": {"type": "integer", "minimum": 2},
+    "seeds": {"type": "integer", "minimum": 3},
     "row": {
         "type": "object",
         "required": ["learning_rate", "epochs"],
@@ -69,6 +72,7 @@ _KEYS = {
     },
     "emotions": {**_LIST, "items": {"enum": list(EMOTIONS)}, "maxItems": 5},
     "among": {"enum": ["all", "true"]},
+    "frame_orders": {**_LIST, "items": {"enum": list(FRAME_ORDERS)}, "minItems": 2},
     "paper": _POINTS,
     "margin": _POINTS,
     "why": _TEXT,
@@ -89,27 +93,44 @@ _HARDEST = _schema("seeds emotions", measures=("recall",))
 #: The schema of each rule's entries.
 SCHEMAS = {
     "value": _schema(
-        "paper margin", "seeds row emotions", ("accuracy", "recall"),
-        networks={**_LIST, "items": {"enum": ["best", 5, 6, 7]}, "maxItems": 1},
+        "paper margin", "seeds row emotions", ("accuracy", "recall", "precision", "loss"),
+        networks={**_LIST, "items": {"enum": [*_BEST, 5, 6, 7]}, "maxItems": 1},
         emotions={**_KEYS["emotions"], "maxItems": 1},
     ),
     "below": _schema("paper margin seeds", measures=("accuracy",)),
-    "order": _schema("paper", "seeds row", ("accuracy",), networks={**_LIST, "items": _LAYERS, "minItems": 2}),
+    "order": _schema("seeds", "paper row frame_orders", ("accuracy",), networks={**_LIST, "items": _LAYERS}),
     "hardest": _HARDEST,
     "easiest": _HARDEST,
     "confusion": _schema(
         "seeds emotions among", measures=("confusion",),
         emotions={**_KEYS["emotions"], "minItems": 2, "maxItems": 2},
     ),
-    "best_cell": _schema("row", measures=("accuracy",)),
+    "best_cell": _schema("seeds row", measures=("accuracy",)),
     "untestable": _schema("why"),
 }  # fmt: skip
 
+_TABLE1 = {
+    "type": "object",
+    "required": ["claims", "protocol", "learning_rate", "seeds", "margins"],
+    "additionalProperties": False,
+    "properties": {
+        "claims": _KEYS["claims"],
+        "protocol": _KEYS["protocol"],
+        "learning_rate": {"type": "number"},
+        "seeds": _KEYS["seeds"],
+        "margins": {
+            "type": "object",
+            "required": ["accuracy", "loss"],
+            "additionalProperties": False,
+            "properties": {"accuracy": _POINTS, "loss": _POINTS},
+        },
+    },
+}
 _WHOLE = {
     "type": "object",
-    "required": ["close", "elsewhere", "claims"],
+    "required": ["elsewhere", "claims"],
     "additionalProperties": False,
-    "properties": {"close": _POINTS, "elsewhere": _KEYS["claims"], "claims": {"type": "array", "minItems": 1}},
+    "properties": {"elsewhere": _KEYS["claims"], "table1": _TABLE1, "claims": {"type": "array", "minItems": 1}},
 }
 _ENTRY = {"type": "object", "required": ["id", "rule"], "properties": {"rule": {"enum": list(SCHEMAS)}}}
 
@@ -122,10 +143,16 @@ def _problem(content: Any, schema: dict[str, Any]) -> str:
 
 def _unheard(entry: dict[str, Any]) -> str:
     """What is wrong with an entry of the right form, or empty."""
-    if entry["rule"] in ("value", "order") and ("seeds" in entry) == ("row" in entry):
+    if entry["rule"] == "value" and ("seeds" in entry) == ("row" in entry):
         return "takes either seeds or row"
-    if entry["rule"] == "value" and (entry["measure"] == "recall") != ("emotions" in entry):
-        return "names an emotion for the measure recall, and for no other"
+    if entry["rule"] == "value" and (entry["measure"] in ("recall", "precision")) != ("emotions" in entry):
+        return "names an emotion for the measures recall and precision, and for no other"
+    if entry.get("part") == "train" and (entry["rule"] != "value" or entry["measure"] not in ("accuracy", "loss")):
+        return "the training part has an accuracy and a loss only"
+    if entry.get("measure") == "loss" and entry["part"] == "transfer":
+        return "no loss is measured on the second corpus"
+    if entry["rule"] == "order" and len(entry["networks"]) + len(entry.get("frame_orders", [])) < 2:
+        return "compares at least two networks, or one on several orders of the frames"
     if "row" in entry:
         rows = paper.table("table1")
         same = rows[[*entry["row"]]].eq(pd.Series(entry["row"])).all(axis=1)
@@ -162,7 +189,47 @@ def read(path: str | os.PathLike = PAPER / "verdicts.yaml") -> Rulebook:
         where = f"entry {entry['id']}"
         refuse(where, _problem(entry, SCHEMAS[entry["rule"]]) or _unheard(entry))
         refuse(where, "is there twice" if entry["id"] in entries else "")
-        refuse(where, ", ".join(sorted({*entry["claims"]} - stated)) and "names a claim that claims.csv has not")
+        refuse(where, _unknown(entry["claims"], stated))
         entries[entry["id"]] = Entry(**entry)
-    refuse("elsewhere", ", ".join(sorted({*content["elsewhere"]} - stated)) and "names a claim that claims.csv has not")
-    return Rulebook(content["close"], tuple(entries.values()), tuple(content["elsewhere"]))
+    refuse("elsewhere", _unknown(content["elsewhere"], stated))
+    cells = ()
+    if "table1" in content:
+        refuse("table1", _unknown(content["table1"]["claims"], stated))
+        cells = _cells_of_table1(content["table1"], list(entries.values()))
+    return Rulebook((*entries.values(), *cells), tuple(content["elsewhere"]))
+
+
+def _unknown(claims: list[str], stated: set[str]) -> str:
+    missing = sorted({*claims} - stated)
+    return f"names {', '.join(missing)}, which claims.csv has not" if missing else ""
+
+
+def _cells_of_table1(settings: dict[str, Any], others: list[Entry]) -> tuple[Entry, ...]:
+    """An entry of the rule ``value`` for every number of Table 1 that none of `others` judges."""
+    judged = [(e.networks, e.part, e.measure, e.row) for e in others if e.rule == "value" and e.protocol == "paper"]
+    found = []
+    for cell in paper.table("table1").to_dict("records"):
+        layers, row = cell["layers"], {name: cell[name] for name in ("learning_rate", "epochs")}
+        repeated = row["learning_rate"] == settings["learning_rate"]
+        for measure, part in product(("accuracy", "loss"), ("train", "validation", "test")):
+            if ([layers], part, measure, None if repeated else row) in judged:
+                continue
+            name = f"{part}_{measure}"
+            where = f"{layers} layers at {spelled(row['learning_rate'])}, {row['epochs']} epochs"
+            found.append(
+                Entry(
+                    id=f"{settings['claims'][0]}.{layers}.{spelled(row['learning_rate'])}.{row['epochs']}.{name}",
+                    claims=settings["claims"],
+                    statement=f"Table 1, {part} {measure}: {where}",
+                    rule="value",
+                    measure=measure,
+                    part=part,
+                    networks=[layers],
+                    protocol=settings["protocol"],
+                    seeds=settings["seeds"] if repeated else 1,
+                    row=None if repeated else row,
+                    paper=round(cell[name] * (100 if measure == "accuracy" else 1), 9),
+                    margin=settings["margins"][measure],
+                )
+            )
+    return tuple(found)

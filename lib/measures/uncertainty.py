@@ -1,25 +1,25 @@
-"""How sure a network's figures are: intervals over actors, paired tests, calibration, accuracy by group.
+"""How sure a network's figures are: intervals over actors and seeds, paired tests, calibration, accuracy by group.
 
-All read tables of predictions as notebook 04 writes them: a row a sequence with ``sequence, clip, window, actor,
+All read tables of predictions as notebook 04 writes them: one row per sequence with ``sequence, clip, window, actor,
 sex, level, emotion, predicted`` and the probabilities ``p_angry`` to ``p_sad``. Callers choose the part.
 
-A table may hold the predictions of several seeds, one below the other, told apart by a column ``seed``. Every seed
-then weighs the same, so that an accuracy is the mean over the seeds; its interval is over actors all the same, and
-says nothing of what further seeds would give.
+A table may hold the predictions of several seeds, one below the other, with a column ``seed``. Then a figure is the
+mean over the seeds, and its interval counts both actors and seeds (`lib.measures.intervals`). The interval of a single
+seed is over actors alone: it does not include the variation between seeds.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import DegenerateDataWarning, binned_statistic, bootstrap
+from scipy.stats import binned_statistic
 from statsmodels.stats.contingency_tables import mcnemar
 
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.measures.evaluation import wilson
+from lib.measures.intervals import Estimate, count, estimate, gap
 
 #: Bins of the confidence, of equal width, as in Guo et al. 2017.
 BINS = 15
@@ -28,46 +28,22 @@ BINS = 15
 MEASURES = ("accuracy", "uar")
 
 
-def over_actors(
-    sums: pd.DataFrame, statistic: Callable[..., np.ndarray], resamples: int = 2000, seed: int = 2021
-) -> tuple[float, float]:
-    """95 % interval of a figure when actors are drawn anew, with replacement (percentile bootstrap, by scipy).
-
-    Clips of one actor resemble each other, so actors and not clips are the independent draws.
+def over_actors(sums: pd.DataFrame, statistic: Callable[..., np.ndarray]) -> tuple[float, float]:
+    """95 % interval of a figure over actors (`lib.measures.intervals.estimate`).
 
     Parameters
     ----------
     sums
-        A row an actor, numbers that add up over actors.
+        One row per actor, numbers that add up over actors.
     statistic
-        The figure from the columns' totals, which it gets as one argument a column, in their order, each a
-        float array of shape (resamples,).
+        The figure from the columns' totals, which it gets as one argument per column, in their order.
 
     Returns
     -------
     (low, high)
-        Draws that leave the figure undefined do not count; NaN where they are more than one in twenty, or there
-        are fewer than two actors.
+        NaN where there are fewer than two actors, or where the figure is undefined without one of them.
     """
-    if len(sums) < 2:
-        return np.nan, np.nan
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateDataWarning)  # what is undefined is looked at below
-        result = bootstrap(
-            tuple(sums[column].to_numpy() for column in sums),
-            lambda *columns, axis=-1: statistic(*(column.sum(axis=axis) for column in columns)),
-            paired=True,
-            vectorized=True,
-            n_resamples=resamples,
-            method="percentile",
-            rng=np.random.default_rng([seed]),
-        )
-    drawn = result.bootstrap_distribution
-    defined = drawn[~np.isnan(drawn)]
-    if len(defined) < 0.95 * len(drawn):
-        return np.nan, np.nan
-    low, high = np.quantile(defined, [0.025, 0.975])
-    return float(low), float(high)
+    return _limits(estimate(sums.to_numpy(float)[None], lambda t: statistic(*np.moveaxis(t, -1, 0))[..., None]))
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -75,60 +51,69 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return part / whole
 
 
-def _mean_recall(*columns: np.ndarray) -> np.ndarray:
-    """UAR from six columns of right and six of all sequences; an emotion that was not drawn does not count."""
-    right, whole = np.split(np.stack(columns), 2)
-    with np.errstate(invalid="ignore"):
-        return np.nanmean(right / whole, axis=0)
+def _limits(found: Estimate, most: float = np.inf) -> tuple[float, float]:
+    """The interval of the only figure; a share (`most` 1) lies between 0 and 1."""
+    low, high = float(found.low[0]), float(found.high[0])
+    return (low, high) if np.isinf(most) else (max(low, 0.0), min(high, most))
 
 
-def _sums(predictions: pd.DataFrame, columns: dict[str, pd.Series]) -> pd.DataFrame:
-    """Sums of `columns` by actor, each seed weighing the same where there are several."""
-    table = pd.DataFrame(columns).astype(float)
-    if "seed" in predictions:
-        seed = predictions["seed"]
-        table = table.div(seed.map(seed.value_counts()), axis=0)
-    return table.groupby(predictions["actor"]).sum()
+def _by_seed(predictions: pd.DataFrame, columns: dict[str, pd.Series]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Actors and `columns` of the sequences, an array each per seed, as `count` takes them."""
+    table = pd.DataFrame(columns).astype(float).to_numpy()
+    actors = predictions["actor"].to_numpy()
+    seed = predictions["seed"].to_numpy() if "seed" in predictions else np.zeros(len(predictions))
+    of_seed = [seed == value for value in np.unique(seed)]
+    return [actors[rows] for rows in of_seed], [table[rows] for rows in of_seed]
 
 
-def _accuracy_sums(predictions: pd.DataFrame) -> pd.DataFrame:
-    right = predictions["predicted"] == predictions["emotion"]
-    return _sums(predictions, {"right": right, "all": right | True})
+def _counted(predictions: pd.DataFrame, columns: dict[str, pd.Series]) -> np.ndarray:
+    """Sums of `columns` by seed and actor, float64 (seeds, actors, columns)."""
+    return count(*_by_seed(predictions, columns))
 
 
-def interval(
-    predictions: pd.DataFrame, measure: str = "accuracy", resamples: int = 2000, seed: int = 2021
-) -> tuple[float, float]:
-    """95 % interval of the accuracy or the UAR (see `evaluation`) when actors are drawn anew, see `over_actors`."""
+def _share(totals: np.ndarray) -> np.ndarray:
+    return totals[..., :1] / totals[..., 1:]
+
+
+def _mean_recall(totals: np.ndarray) -> np.ndarray:
+    """UAR from six columns of right and six of all sequences; an emotion without a sequence does not count."""
+    right, whole = np.split(totals, 2, axis=-1)
+    seen = whole > 0
+    return (np.divide(right, whole, where=seen, out=np.zeros_like(right)).sum(-1) / seen.sum(-1))[..., None]
+
+
+def interval(predictions: pd.DataFrame, measure: str = "accuracy") -> tuple[float, float]:
+    """95 % interval of the accuracy or the UAR (`lib.measures.evaluation`), over actors and, if several, seeds."""
     if measure not in MEASURES:
         raise ValueError(f"unknown measure {measure!r}; known are {', '.join(MEASURES)}")
     if measure == "accuracy":
-        return over_actors(_accuracy_sums(predictions), ratio, resamples, seed)
+        right = predictions["predicted"] == predictions["emotion"]
+        return _limits(estimate(_counted(predictions, {"right": right, "all": right | True}), _share), 1)
     shown = {emotion: predictions["emotion"] == emotion for emotion in EMOTIONS}
     right = {f"right_{emotion}": rows & (predictions["predicted"] == emotion) for emotion, rows in shown.items()}
-    return over_actors(_sums(predictions, right | shown), _mean_recall, resamples, seed)
+    return _limits(estimate(_counted(predictions, right | shown), _mean_recall), 1)
 
 
-def difference(first: pd.DataFrame, second: pd.DataFrame, resamples: int = 2000, seed: int = 2021) -> dict[str, float]:
+def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
     """Accuracy on one set of sequences less that on another, e.g. under two split protocols.
 
-    The sequences need not be the same (for those that are, `compare` is sharper), but the actors are drawn once for
-    both sets.
+    The sequences need not be the same (for those that are, `compare` is sharper). An actor counts once for both sets.
 
     Returns
     -------
     dict
-        ``points`` (percentage points) with its 95 % interval ``low, high`` (`over_actors`; a draw may leave a set
-        empty).
+        ``points`` (percentage points) with its 95 % interval ``low, high``: over actors, and over seeds where both sets
+        have several; the two sets' seeds count as independent.
     """
-    sums = pd.concat([_accuracy_sums(first), _accuracy_sums(second)], axis=1, keys=["first", "second"]).fillna(0)
-
-    def points(right: np.ndarray, all_: np.ndarray, other_right: np.ndarray, other_all: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore"):
-            return 100 * (right / all_ - other_right / other_all)
-
-    low, high = over_actors(sums, points, resamples, seed)
-    return {"points": float(points(*sums.sum())), "low": low, "high": high}
+    sides = []
+    for table in (first, second):
+        right = table["predicted"] == table["emotion"]
+        sides.append(_by_seed(table, {"right": right, "all": right | True}))
+    (actors, columns), (others, other_columns) = sides
+    counts = count(actors + others, columns + other_columns)
+    found = gap(counts[: len(actors)], counts[len(actors) :], lambda totals: 100 * _share(totals))
+    low, high = _limits(found)
+    return {"points": float(found.value[0]), "low": low, "high": high}
 
 
 def exact_mcnemar(only_first: int, only_second: int) -> float:
@@ -136,16 +121,17 @@ def exact_mcnemar(only_first: int, only_second: int) -> float:
     return float(mcnemar([[0, only_first], [only_second, 0]], exact=True).pvalue)
 
 
-def compare(first: pd.DataFrame, second: pd.DataFrame, resamples: int = 2000, seed: int = 2021) -> dict[str, float]:
+def compare(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
     """Two networks' predictions of the same sequences.
 
     Returns
     -------
     dict
         ``points`` (accuracy of the first less that of the second, in percentage points) with its 95 % interval
-        ``low, high`` over actors (`over_actors`); ``only_first, only_second`` (sequences that one alone gets
-        right); ``p`` of the exact McNemar test, which takes sequences as independent, so it is on the bold side,
-        the more so with several seeds, where a sequence counts once for each that tests it.
+        ``low, high`` over actors and, if several, seeds; ``p`` of the t test behind that interval; ``only_first,
+        only_second`` (sequences that only one of them gets right); ``mcnemar``, p of the exact McNemar test. It takes
+        sequences as independent, so that it finds differences too easily, and is NaN for several seeds, where a
+        sequence would count once for each seed that tests it.
 
     Raises
     ------
@@ -157,26 +143,28 @@ def compare(first: pd.DataFrame, second: pd.DataFrame, resamples: int = 2000, se
     if not len(first) == len(second) == len(both):
         raise ValueError(f"the predictions share {len(both)} sequences of {len(first)} and {len(second)}")
     right, other = (both[column] == both["emotion"] for column in ("predicted_x", "predicted_y"))
-    sums = _sums(both, {"gain": 100 * (right.astype(float) - other.astype(float)), "all": right | True})
-    low, high = over_actors(sums, ratio, resamples, seed)
-    only = int((right & ~other).sum()), int((other & ~right).sum())
+    counts = _counted(both, {"gain": 100 * (right.astype(float) - other.astype(float)), "all": right | True})
+    found = estimate(counts, _share)
+    low, high = _limits(found)
+    only_first, only_second = int((right & ~other).sum()), int((other & ~right).sum())
     return {
-        "points": float(ratio(*sums.sum())),
+        "points": float(found.value[0]),
         "low": low,
         "high": high,
-        "only_first": only[0],
-        "only_second": only[1],
-        "p": exact_mcnemar(*only),
+        "p": float(found.p[0]),
+        "only_first": only_first,
+        "only_second": only_second,
+        "mcnemar": exact_mcnemar(only_first, only_second) if len(counts) == 1 else np.nan,
     }
 
 
 def reliability(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
-    """Confidence, the highest of the six probabilities, beside the accuracy, by bins of equal width.
+    """Confidence, the highest of the six probabilities, next to the accuracy, by bins of equal width.
 
     Returns
     -------
     pandas.DataFrame
-        A row a bin: ``low, high, sequences, confidence, accuracy``, the last two its means and NaN where the bin
+        One row per bin: ``low, high, sequences, confidence, accuracy``, the last two its means and NaN where the bin
         is empty. A confidence on an edge belongs to the bin above, 1 to the last.
 
     Notes
@@ -193,7 +181,13 @@ def reliability(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
 
 
 def calibration_error(predictions: pd.DataFrame, bins: int = BINS) -> float:
-    """Expected calibration error, a fraction: the mean over sequences of their bin's gap (Guo et al. 2017, Eq. 3)."""
+    """Expected calibration error, a fraction: the mean over sequences of their bin's gap (Guo et al. 2017, Eq. 3).
+
+    With several seeds it is the mean of the seeds' errors: pooled, errors of different networks would cancel out.
+    """
+    if "seed" in predictions:
+        seeds = predictions.drop(columns="seed").groupby(predictions["seed"])
+        return float(np.mean([calibration_error(table, bins) for _, table in seeds]))
     table = reliability(predictions, bins)
     gaps = (table["accuracy"] - table["confidence"]).abs()
     return float((gaps * table["sequences"]).sum() / table["sequences"].sum())

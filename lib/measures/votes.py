@@ -81,9 +81,9 @@ def confusion(votes: pd.DataFrame, answer: str) -> pd.DataFrame:
     return table.groupby(votes["emotion"].to_numpy()).sum().loc[list(EMOTIONS)].rename_axis("asked")
 
 
-def interval(votes: pd.DataFrame, answer: str, resamples: int = 2000, seed: int = 2021) -> tuple[float, float]:
-    """95 % interval of the accuracy when actors are drawn anew, see `lib.measures.uncertainty.over_actors`."""
-    return over_actors(score(votes, answer).groupby(votes["actor"]).sum(), ratio, resamples, seed)
+def interval(votes: pd.DataFrame, answer: str) -> tuple[float, float]:
+    """95 % interval of the accuracy over actors, see `lib.measures.uncertainty.over_actors`."""
+    return over_actors(score(votes, answer).groupby(votes["actor"]).sum(), ratio)
 
 
 def agreement(votes: pd.DataFrame) -> pd.Series:

@@ -56,6 +56,11 @@ def predictions(study: Study, cell: Cell, part: str = "test") -> pd.DataFrame:
     return table[table["part"] == part].drop(columns="part").reset_index(drop=True)
 
 
+def history(study: Study, cell: Cell) -> pd.DataFrame:
+    """Table of the epochs of `cell`, see `lib.training.loop.train`."""
+    return _read(study, cell, "history.csv")
+
+
 def transfer_predictions(study: Study, cell: Cell, rule: str) -> pd.DataFrame:
     """Predictions of `cell` on the second corpus' windows by `rule`; for ``windows`` several rows a clip."""
     if rule == study.settings["transfer_window_rule"]:

@@ -43,9 +43,9 @@ class Answer:
     crowd
         Accuracy of CREMA-D's raters, the plurality of each clip, in percent.
     verdicts
-        The study's verdicts.csv.
+        The study's verdicts.csv: of a rendered study only which rules ran.
     counts
-        Number of verdicts, by `lib.claims.verdicts.VERDICTS`.
+        Number of verdicts, by `lib.claims.verdicts.VERDICTS`; of a rendered study, of rules that ran and that did not.
     test, transfer
         What the study's best network gets right.
     """
@@ -61,17 +61,25 @@ class Answer:
     transfer: Share
 
     def table(self, study: Study) -> Table:
-        """The verdicts to show; beside a rendered sample's no number, since they stand in the paper's world."""
-        columns = ["claim", "statement", "verdict"]
-        verdicts = self.verdicts["verdict"] + self.verdicts["close"].map({True: ", close", False: ""})
-        rows = list(zip(self.verdicts["id"], self.verdicts["statement"], verdicts, strict=True))
-        if study.render is None:
-            columns += ["paper", "ours", "why"]
-            found = self.verdicts.fillna({"reason": ""})
-            numbers = [(_number(row.paper), _with_interval(row), row.reason) for row in found.itertuples()]
-            rows = [row + number for row, number in zip(rows, numbers, strict=True)]
+        """The verdicts; of a rendered study, which rules ran: drawn faces say nothing about a claim of the paper."""
+        found = self.verdicts.fillna({"reason": ""})
+        if study.render is not None:
+            counted = (found["ran"] == "yes").groupby(found["rule"], sort=False).agg(["sum", "size"])
+            rows = tuple((rule, str(ran), str(of)) for rule, ran, of in counted.itertuples())
+            return Table(f"{study.title}: the rules and whether they ran", (), ("rule", "ran", "of"), rows)
+        rows = tuple(
+            (
+                row.id,
+                row.statement,
+                row.verdict + (", close" if row.close else ""),
+                _number(row.paper),
+                _with_interval(row),
+                row.reason,
+            )
+            for row in found.itertuples()
+        )
         caption = f"{study.title}: verdicts" if study.title else "Verdicts"
-        return Table(caption, (), tuple(columns), tuple(rows))
+        return Table(caption, (), ("claim", "statement", "verdict", "paper", "ours", "why"), rows)
 
 
 def _read(path: str, study: Study) -> pd.DataFrame:
@@ -79,6 +87,13 @@ def _read(path: str, study: Study) -> pd.DataFrame:
         return pd.read_csv(in_workspace(path))
     except FileNotFoundError:
         raise InputProblem(in_workspace(path), "is not there", remedy(study)) from None
+
+
+def _counts(verdicts: pd.DataFrame) -> dict[str, int]:
+    if "ran" not in verdicts:
+        return verdicts["verdict"].value_counts().reindex(VERDICTS, fill_value=0).to_dict()
+    ran = verdicts["ran"].value_counts()
+    return {"ran": int(ran.get("yes", 0)), "did not run": int(ran.get("no", 0))}
 
 
 def _number(value: float) -> str:
@@ -115,7 +130,7 @@ def answer(study: Study, beside: Beside) -> Answer:
         told=tuple(told),
         crowd=100 * read_metrics(in_workspace("papermill_runs/paper/09_human_baseline/default"))["plurality"],
         verdicts=verdicts,
-        counts=verdicts["verdict"].value_counts().reindex(VERDICTS, fill_value=0).to_dict(),
+        counts=_counts(verdicts),
         test=beside.share(beside.best[0], "test"),
         transfer=beside.share(beside.best[0], "transfer"),
     )

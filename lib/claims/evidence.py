@@ -1,0 +1,172 @@
+"""What the rules ask of a study: which trainings there are for a claim, and what each answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from lib.base.emotions import EMOTIONS, PROBABILITIES
+from lib.base.problems import InputProblem
+from lib.claims.rulebook import Entry
+from lib.measures.intervals import count
+from lib.study import Study, paper, results
+from lib.study.cells import Cell, spelled
+from lib.study.metrics import read_metrics
+
+#: Keras computes the loss from probabilities no smaller than this.
+SMALLEST = 1e-7
+
+
+class Missing(Exception):
+    """What a study would need for a claim to be tested."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one training answered on one part, sequence by sequence.
+
+    Attributes
+    ----------
+    sequence, actor
+        Names (sequences,).
+    emotion, predicted
+        int (sequences,), places in ``EMOTIONS``.
+    loss
+        float64 (sequences,), cross-entropy in nats and, as Keras reports it, the training's L2 penalty.
+    """
+
+    sequence: np.ndarray
+    actor: np.ndarray
+    emotion: np.ndarray
+    predicted: np.ndarray
+    loss: np.ndarray
+
+
+class Evidence:
+    """A study's trainings and what they answered, each read once.
+
+    The simulation (`lib.claims.simulation`) has the same methods on trainings that it draws.
+    """
+
+    def __init__(self, study: Study):
+        self.study = study
+        self.repeats = cache(study.repeats)
+        self.answers = cache(self._answers)
+
+    def _answers(self, cell: Cell, part: str) -> Answers:
+        table = results.predictions(self.study, cell, part).sort_values("sequence", ignore_index=True)
+        emotion, predicted = (table[name].map(EMOTIONS.index).to_numpy(dtype=int) for name in ("emotion", "predicted"))
+        probability = table[PROBABILITIES].to_numpy()[np.arange(len(table)), emotion]
+        loss = -np.log(np.maximum(probability, SMALLEST))
+        total = read_metrics(self.study.training(cell)).get(f"{part}_loss")
+        if total is not None and len(loss):
+            loss = loss + (total - loss.mean())
+        return Answers(table["sequence"].to_numpy(), table["actor"].to_numpy(), emotion, predicted, loss)
+
+    def running(self, cell: Cell, measure: str) -> float:
+        """Keras' running mean over the training part, in the epoch of the checkpoint: a fraction, or nats."""
+        best = read_metrics(self.study.training(cell))["best_epoch"]
+        history = results.history(self.study, cell).set_index("epoch")
+        return float(history.loc[best, f"train_{measure}"])
+
+    def trainings(self, entry: Entry, layers: int, frame_order: str = "filmed") -> Sequence[Cell]:
+        """Trainings of the network with `layers`, one per seed, in the order of the seeds.
+
+        Those of the entry's row of Table 1, or the study's repeats at its best learning rate.
+
+        Raises
+        ------
+        Missing
+            If they are fewer than the entry asks for, or not done.
+        """
+        if entry.row is not None:
+            base = self._in_grid(layers, **entry.row)
+            cells = self._of_all_seeds(base, entry.protocol)
+            if not cells:
+                raise Missing(f"the study's grid is not under protocol {entry.protocol}")
+        else:
+            planned = self.study.uncertainty.cells if self.study.uncertainty else ()
+            base = next((cell for cell in planned if cell.layers == layers), None)
+            if base is None:
+                raise Missing(f"the study repeats no training of {layers} layers with other seeds")
+            wanted = self.study.controls if frame_order != "filmed" else self.repeats(entry.protocol)
+            cells = [cell for cell in wanted if _same(cell, base) and self._order(cell) == frame_order]
+        if len(cells) < entry.seeds:
+            over = f"{entry.seeds} seeds under protocol {entry.protocol}"
+            frames = f" on {frame_order} frames" if frame_order != "filmed" else ""
+            raise Missing(f"it takes {over}, the study has {len(cells)}{frames}")
+        return self._done(sorted(cells, key=self.seed))
+
+    def repeated(self, entry: Entry) -> Sequence[Cell]:
+        """Trainings of the same number of layers, under several seeds, that stand in for the spread of a single one."""
+        try:
+            return self.trainings(replace(entry, row=None, seeds=3), entry.networks[0])
+        except Missing:
+            raise Missing("one training, and the study has no three seeds of its network to know the spread") from None
+
+    def grid(self) -> list[tuple[int, dict]]:
+        """Layers and row of every training of Table 1."""
+        rows = paper.table("table1")[["layers", "learning_rate", "epochs"]].itertuples(index=False)
+        return [(layers, {"learning_rate": rate, "epochs": epochs}) for layers, rate, epochs in rows]
+
+    def seed(self, cell: Cell) -> int:
+        """The seed of a training."""
+        return cell.changed.get("seed", self.study.settings["seed"])
+
+    def name(self, cell: Cell) -> str:
+        """A training as a reader sees it, without its seed."""
+        return replace(cell, changes=()).label
+
+    def compared(self, cells: Sequence[Cell], part: str) -> list[Answers]:
+        """Answers of several trainings to the same sequences."""
+        answers = [self.answers(cell, part) for cell in cells]
+        first = answers[0]
+        for cell, other in zip(cells, answers, strict=True):
+            same = (
+                np.array_equal(getattr(first, key), getattr(other, key)) for key in ("sequence", "actor", "emotion")
+            )
+            if not all(same):
+                problem = f"was not tested on the sequences of {cells[0].run}"
+                raise InputProblem(self.study.training(cell), problem, "delete both runs and run the study again")
+        return answers
+
+    def _order(self, cell: Cell) -> str:
+        return cell.changed.get("frame_order", self.study.settings["frame_order"])
+
+    def _in_grid(self, layers: int, learning_rate: float, epochs: int) -> Cell:
+        """The cell in the place of that row of Table 1: the shorter of two trainings stands for 50 epochs."""
+        rows = paper.table("table1").query("layers == @layers and learning_rate == @learning_rate")
+        alike = [cell for cell in self.study.grid if (cell.layers, cell.learning_rate) == (layers, learning_rate)]
+        if len(alike) != len(rows):
+            stated = f"{len(rows)} trainings of {layers} layers at {spelled(learning_rate)}"
+            raise Missing(f"Table 1 has {stated}, the study's grid {len(alike)}")
+        return sorted(alike, key=lambda cell: cell.epochs)[sorted(rows["epochs"]).index(epochs)]
+
+    def _of_all_seeds(self, base: Cell, protocol: str) -> list[Cell]:
+        """`base` under every seed that the study trains, with nothing else changed."""
+        settings = self.study.settings
+        return [
+            cell
+            for cell in self.study.trainings
+            if _same(cell, base)
+            and set(cell.changed) <= {"seed", "split_protocol"}
+            and cell.changed.get("split_protocol", settings["split_protocol"]) == protocol
+        ]
+
+    def _done(self, cells: Sequence[Cell]) -> Sequence[Cell]:
+        missing = [cell.run for cell in cells if not (self.study.training(cell) / "metrics.json").exists()]
+        if missing:
+            raise Missing(f"not done: {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else ""))
+        return cells
+
+
+def _same(cell: Cell, other: Cell) -> bool:
+    return (cell.layers, cell.learning_rate, cell.epochs) == (other.layers, other.learning_rate, other.epochs)
+
+
+def counted(answers: Sequence[Answers], columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Sum `columns` (sequences, columns) of each seed's answers by actor: float64 (seeds, actors, columns)."""
+    return count([seed.actor for seed in answers], list(columns))
