@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from lib.base import paths
+from lib.corpora.corpus import FPS
 from lib.faces import check_real, models
 from lib.faces.check_real import COLUMNS, differences, main, verdicts
-from lib.faces.video import FPS
 from lib.synthetic.corpus import plan, render_clip, write_video
 
 HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)

@@ -13,11 +13,11 @@ from test_openface import write_picture, write_table
 from lib.base import paths
 from lib.base.checksums import sha256
 from lib.base.problems import InputProblem
+from lib.corpora.corpus import FPS
 from lib.faces import corpus as module
 from lib.faces import models, video
 from lib.faces.corpus import COLUMNS, mask_clip, mask_corpus
 from lib.faces.landmarks import FaceMesh
-from lib.faces.video import FPS
 from lib.synthetic.corpus import plan, render_clip, write_video
 
 HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)

@@ -1,6 +1,9 @@
 """What holds the house together: atomic files, one lock, one list of assumptions, notebooks of one shape."""
 
+import graphlib
 import re
+import subprocess
+import sys
 
 import nbformat
 import pandas as pd
@@ -10,6 +13,7 @@ import yaml
 from lib.base import files, paths
 from lib.base.files import write_problems
 from lib.base.problems import InputProblem
+from lib.run import rooms
 from lib.study.paper import assumptions
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
@@ -112,3 +116,48 @@ def test_every_picture_of_a_notebook_has_an_alternative_text(path):
         if any("image/png" in output.get("data", {}) for output in cell.outputs):
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
             assert alt.endswith(".") and len(alt) > 30, f"cell {cell.id}"
+
+
+#: Each room imports only from rooms before it. A study names corpora, so they come first; the workflow renders them.
+ROOMS = [
+    "base",
+    "corpora",
+    "study",
+    "faces",
+    "sequences",
+    "training",
+    "measures",
+    "claims",
+    "synthetic",
+    "report",
+    "run",
+]
+
+
+def test_rooms_import_only_from_rooms_above_them():
+    assert sorted(path.name for path in rooms.LIB.iterdir() if (path / "__init__.py").exists()) == sorted(ROOMS)
+    for place, room in enumerate(ROOMS):
+        below = rooms.of_room(room) & set(ROOMS[place:])
+        assert not below, f"{room} imports from {', '.join(sorted(below))}, which come after it"
+
+
+def test_no_circle_among_the_modules_of_a_room():
+    files = {
+        ".".join(path.relative_to(rooms.LIB.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sorted(rooms.LIB.rglob("*.py"))
+    }
+    needs = {name: rooms.modules(path.read_text(encoding="utf-8")) & set(files) for name, path in files.items()}
+    needs = {name: others - {name} for name, others in needs.items()}
+    graphlib.TopologicalSorter(needs).prepare()  # raises CycleError
+
+
+def test_opening_the_light_rooms_loads_no_tensorflow():
+    code = "import sys, lib.study, lib.measures.evaluation, lib.report.figures; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_notebooks_rule_depends_on_every_room_that_it_needs():
+    for path in NOTEBOOKS:
+        found = set(rooms.of_notebook(path))
+        assert "base" in found and "study" in found, path
+        assert found == found.union(*(rooms.of_room(room) for room in found)), path

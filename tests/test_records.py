@@ -8,6 +8,7 @@ import pytest
 
 from lib.base.problems import InputProblem
 from lib.corpora import records
+from lib.sequences import lengths
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
 
@@ -107,7 +108,7 @@ def test_bad_and_suspicious_clips_carry_their_reason(clips):
 
 
 def test_bins_and_sequences(clips):
-    readings = records.readings(clips).set_index("estimate")
+    readings = lengths.readings(clips).set_index("estimate")
     assert readings.loc["frames begun"].tolist() == [3702, 3225, 514, 1, 7680, 7662, 7443]
     assert readings["from 110"].to_dict() == {
         "nearest frame": 7680,
@@ -116,7 +117,7 @@ def test_bins_and_sequences(clips):
         "nearest + 2": 7718,
     }
     short = clips["clip"].isin(["1076_MTI_NEU_XX", "1064_TIE_SAD_XX"])  # 3 and 18 frames
-    usable = records.readings(clips[~short]).set_index("estimate")
+    usable = lengths.readings(clips[~short]).set_index("estimate")
     assert usable.loc["nearest + 1", "from 110"] == usable.loc["nearest + 2", "over 110"] == 7701
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lib.base.problems import InputProblem
-from lib.faces.video import FPS, read_frames
+from lib.corpora.corpus import FPS
+from lib.faces.video import read_frames
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

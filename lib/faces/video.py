@@ -15,9 +15,6 @@ import numpy as np
 
 from lib.base.problems import InputProblem
 
-#: Frames a second of both corpora.
-FPS = 30000 / 1001
-
 #: A file may decode to this many frames fewer than its header promises and still count as whole: some of
 #: RAVDESS' files decode to one fewer (:mod:`tests.test_video` shows one).
 HEADER_TOLERANCE = 2

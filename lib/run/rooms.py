@@ -10,15 +10,20 @@ from pathlib import Path
 LIB = Path(__file__).resolve().parents[1]
 
 
-def imported(source: str) -> set[str]:
-    """Rooms of ``lib`` that Python code imports, also within functions."""
-    names = []
+def modules(source: str) -> set[str]:
+    """Dotted names that Python code imports, also within functions; ``from a import b`` gives ``a`` and ``a.b``."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-    parts = [name.split(".") for name in names]
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def imported(source: str) -> set[str]:
+    """Rooms of ``lib`` that Python code imports."""
+    parts = [name.split(".") for name in modules(source)]
     return {part[1] for part in parts if part[0] == "lib" and len(part) > 1 and (LIB / part[1]).is_dir()}
 
 

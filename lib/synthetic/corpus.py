@@ -20,7 +20,7 @@ from lib.base.emotions import CREMAD_CODES, EMOTIONS, RAVDESS_CODES
 from lib.base.files import write_text, written_atomically
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_parent
-from lib.faces.video import FPS
+from lib.corpora.corpus import FPS
 from lib.synthetic.actors import cast
 from lib.synthetic.dials import DIALS, Dials
 from lib.synthetic.motion import perform

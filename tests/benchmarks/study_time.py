@@ -106,7 +106,7 @@ def longest(hours: list[float], processes: int) -> float:
 def main() -> None:
     """Measure, and print the rates and the study's time."""
     from lib.corpora import records
-    from lib.faces.video import FPS
+    from lib.corpora.corpus import FPS
     from lib.study import load
     from lib.synthetic import render_corpus
 

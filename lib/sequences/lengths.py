@@ -1,0 +1,60 @@
+"""How many sequences clips give under each reading of the paper's rule, from their lengths alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lib.corpora.records import frames_of
+from lib.sequences.cutting import windows
+
+#: Upper edges, in frames, of the paper's bins 0-75, 76-100, 101-150 and more (section III-B).
+BIN_EDGES = (75, 100, 150)
+
+
+def count_bins(frames: pd.Series) -> list[int]:
+    """Clips in the paper's four bins: up to 75 frames, 76 to 100, 101 to 150, more."""
+    bins = pd.cut(frames, [-np.inf, *BIN_EDGES, np.inf])
+    return bins.value_counts(sort=False).tolist()
+
+
+def sequences_under(frames: pd.Series, rule: str, minimum: int = 35) -> int:
+    """Count the sequences that clips of `frames` frames give under a rule of `lib.sequences.cutting.windows`."""
+    counts = frames.value_counts()
+    return int(sum(len(windows(int(n), rule, minimum=minimum)) * count for n, count in counts.items()))
+
+
+def readings(table: pd.DataFrame) -> pd.DataFrame:
+    """Bins and number of sequences under each estimate of the frames and each reading of the paper's rule.
+
+    Parameters
+    ----------
+    table
+        What `lib.corpora.records.clips` gives.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row an estimate; the bins ``0-75, 76-100, 101-150, more``, and the sequences under ``from 110``
+        (windows of 75, the last kept from 35 frames on), ``over 110`` (kept from 36 on) and ``literal`` (two
+        from 150 frames on), each over all clips.
+    """
+    nearest, begun = frames_of(table["seconds"]), frames_of(table["seconds"], "begun")
+    estimates = {
+        "nearest frame": nearest,
+        "frames begun": begun,
+        "nearest + 1": nearest + 1,
+        "nearest + 2": nearest + 2,
+    }
+    rows = [
+        [
+            name,
+            *count_bins(frames),
+            sequences_under(frames, "windows"),
+            sequences_under(frames, "windows", minimum=36),
+            sequences_under(frames, "split_at_150"),
+        ]
+        for name, frames in estimates.items()
+    ]
+    columns = ["estimate", "0-75", "76-100", "101-150", "more", "from 110", "over 110", "literal"]
+    return pd.DataFrame(rows, columns=columns)
