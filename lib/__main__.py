@@ -17,10 +17,11 @@ from lib.base.paths import in_workspace, relative
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_run
 from lib.corpora.listing import listed
+from lib.corpora.registry import CORPORA
 from lib.faces import models
 from lib.faces.corpus import mask_corpus
 from lib.sequences import cutting
-from lib.study import CORPORA, TRAINING, Study, load
+from lib.study import TRAINING, Study, load
 from lib.synthetic import plan, render_corpus
 
 log = logging.getLogger("lib")
@@ -51,7 +52,7 @@ def list_clips(study: Study, corpus: str, cores: int) -> None:
 
     A file of CREMA-D is in one of the two; more than 20 Git-LFS pointers are one line that counts them.
     """
-    clips, problems = listed(study, corpus)
+    clips, problems = listed(corpus, study.corpora[corpus]["folder"], study.settings, study.data(corpus))
     write_problems(problems, study.data(corpus) / "problems_clips.csv")
     write_table(clips, study.data(corpus) / "clips.csv")
     log.info("%s: %d clips listed, %d problems", study.name_of(corpus), len(clips), len(problems))
@@ -77,7 +78,7 @@ def mask_faces(study: Study, corpus: str, cores: int) -> None:
 
 def cut_sequences(study: Study, corpus: str, cores: int) -> None:
     """Write sequences.npy, then sequences.csv."""
-    rule = study.settings["window_rule" if corpus == "cremad" else "transfer_window_rule"]
+    rule = study.settings[CORPORA[corpus].window_rule]
     clips = cutting.read_table(study.data(corpus) / "clips.csv")
     faces, folder = study.faces(corpus), study.sequences(corpus)
     masked = cutting.read_table(faces / "faces.csv")
@@ -91,7 +92,7 @@ def predict_transfer(study: Study, run: str) -> None:
     from lib.training import loop  # which loads TensorFlow
 
     loop.configure(1)
-    array, table = cutting.load(study.sequences("ravdess"))
+    array, table = cutting.load(study.sequences(study.transfer_corpus))
     folder = study.runs(TRAINING) / run
     model = loop.load_model(folder / "model.keras")
     predicted = loop.predictions(model, array, table, np.arange(len(table)), study.settings["batch"])
@@ -124,8 +125,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("step", choices=[*STEPS, "predict-transfer", "fetch-models", "check"])
     parser.add_argument("--study", default="sample", help="a file of config/, or a .yaml file")
     parser.add_argument("--corpus", choices=CORPORA)
-    parser.add_argument("--cremad", help="folder of CREMA-D, instead of the study's")
-    parser.add_argument("--ravdess", help="folder of RAVDESS, instead of the study's")
+    for corpus in CORPORA.values():
+        parser.add_argument(f"--{corpus.name}", help=f"folder of {corpus.title}, instead of the study's")
     parser.add_argument("--run", help="name of a training's folder")
     parser.add_argument("--changes", type=yaml.safe_load, default={}, help="other assumptions, as one line of YAML")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
@@ -136,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.step == "fetch-models":
             models.fetch_models()
             return 0
-        study = load(chosen.study, {"cremad": chosen.cremad, "ravdess": chosen.ravdess}).changed(chosen.changes)
+        study = load(chosen.study, {corpus: getattr(chosen, corpus) for corpus in CORPORA}).changed(chosen.changes)
         if chosen.step == "predict-transfer":
             predict_transfer(study, chosen.run)
         elif chosen.step == "check":

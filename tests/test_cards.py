@@ -17,9 +17,10 @@ from lib.base.files import write_problems, write_table
 from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
 from lib.corpora.cremad import LEVELS, clip_table
+from lib.corpora.registry import CORPORA
 from lib.report import cards
 from lib.sequences import cutting, splits
-from lib.study import CORPORA, load, results
+from lib.study import load, results
 from lib.study.metrics import write_metrics
 from lib.synthetic import plan
 from lib.synthetic.actors import cast
@@ -35,7 +36,7 @@ def clips_of(study, corpus):
     for clip in planned:
         actor = cast(clip.actor)
         row = {"clip": clip.name, "path": f"/somewhere/else/{clip.name}.flv", "corpus": corpus, "actor": clip.actor}
-        row |= {"emotion": clip.emotion, "sentence": clip.sentence, "level": clip.level, "sex": actor.sex.lower()}
+        row |= {**clip.shown._asdict(), "sex": actor.sex.lower()}
         rows.append(row | ({"age": actor.age, "race": actor.race} if corpus == "cremad" else {}))
     frames = pd.DataFrame({"clip": [c.name for c in planned], "frames": [c.frames for c in planned]})
     return clip_table(rows).assign(finding=""), frames

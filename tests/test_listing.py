@@ -30,6 +30,15 @@ def study(tmp_path, monkeypatch):
     return load(tmp_path / "study.yaml")
 
 
+def places(study):
+    """What `listing` must know of the study."""
+    return study.corpora["cremad"]["folder"], study.settings, study.data("cremad")
+
+
+def state(study):
+    return listing.state("cremad", *places(study))
+
+
 def overwrite(path):
     """Other bytes of the same length; the folder's date and the file's size stay."""
     folder = path.parent.stat()
@@ -45,27 +54,27 @@ def test_the_table_names_each_file_by_its_checksum_and_place(study, tmp_path):
 
 
 def test_a_file_overwritten_in_place_is_another_state_and_a_copy_is_none(study, tmp_path, monkeypatch):
-    before = listing.state(study, "cremad")
+    before = state(study)
     read = []
     whole = listing.sha256
     monkeypatch.setattr(listing, "sha256", lambda path: read.append(path) or whole(path))
-    assert listing.state(study, "cremad") == before and not read, "what has its size and date is not read again"
+    assert state(study) == before and not read, "what has its size and date is not read again"
     clip = tmp_path / "cremad/VideoFlash/1002_DFA_ANG_XX.flv"
     os.utime(clip, (4e9, 4e9))  # in the future
-    assert listing.state(study, "cremad") == before and len(read) == 1
+    assert state(study) == before and len(read) == 1
     shutil.copytree(tmp_path / "cremad", tmp_path / "copy", copy_function=shutil.copyfile)
     shutil.rmtree(tmp_path / "cremad")
     (tmp_path / "copy").rename(tmp_path / "cremad")
-    assert listing.state(study, "cremad") == before
+    assert state(study) == before
     overwrite(clip)
-    assert listing.state(study, "cremad") != before
+    assert state(study) != before
 
 
 @pytest.mark.parametrize("text", ["", "x", "file,bytes,mtime_ns,sha256\na,b,c,d\n", "file,sha256\na,b\n"])
 def test_a_damaged_memory_of_checksums_is_made_anew(study, text):
-    before = listing.state(study, "cremad")
+    before = state(study)
     (study.data("cremad") / "files.csv").write_text(text)
-    assert listing.state(study, "cremad") == before
+    assert state(study) == before
 
 
 def test_odd_files_are_listed_in_one_sentence_each(study, tmp_path):
@@ -73,7 +82,7 @@ def test_odd_files_are_listed_in_one_sentence_each(study, tmp_path):
     shutil.copy(videos / "1001_DFA_ANG_XX.flv", videos / "1001_DFA_ANG_XX.FLV")
     (videos / "1009_DFA_ANG_XX.flv").symlink_to(videos / "1010_DFA_ANG_XX.flv")
     (videos / "1010_DFA_ANG_XX.flv").symlink_to(videos / "1009_DFA_ANG_XX.flv")
-    clips, problems = listing.listed(study, "cremad")
+    clips, problems = listing.listed("cremad", *places(study))
     assert clips["clip"].is_unique and len(clips) == 3
     said = "\n".join(map(str, problems))
     assert "is there twice, also as 1001_DFA_ANG_XX.FLV" in said

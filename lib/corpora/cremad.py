@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from lib.base.emotions import CREMAD_CODES
+from lib.base.emotions import CREMAD_CODES, EMOTIONS
 from lib.base.problems import InputProblem
+from lib.corpora.corpus import Corpus, Rendering, Shown
 from lib.corpora.pointers import usable
 
-CORPUS = "cremad"
+NAME = "cremad"
 
 #: Columns of the table of clips, the same for every corpus.
 COLUMNS = (
@@ -151,7 +154,7 @@ def list_clips(folder: str | os.PathLike) -> tuple[pd.DataFrame, list[InputProbl
     except InputProblem as problem:
         problems.append(problem)
     rows = [
-        {"clip": path.stem, "path": str(path), "corpus": CORPUS, **parse_name(path.stem)} for path in good
+        {"clip": path.stem, "path": str(path), "corpus": NAME, **parse_name(path.stem)} for path in good
     ]  # fmt: skip
     for row in rows:
         row.update(demographics.get(row["actor"], {}))
@@ -161,3 +164,45 @@ def list_clips(folder: str | os.PathLike) -> tuple[pd.DataFrame, list[InputProbl
         remedy = "add the actor's line; the clips are used as they are"
         problems += [InputProblem(folder / "VideoDemographics.csv", text.format(a), remedy) for a in unknown]
     return clip_table(rows), problems
+
+
+_CODES = {emotion: code for code, emotion in CREMAD_CODES.items()}
+
+
+def _takes(actor: int, emotion: str) -> list[str]:
+    levels = {"IEO": LEVELS[:1] if emotion == "neutral" else LEVELS[1:]}
+    return [f"{actor}_{s}_{_CODES[emotion]}_{level}" for s in SENTENCES for level in levels.get(s, LEVELS[:1])]
+
+
+def _tables(actors: Iterable[Any], clips: Iterable[str]) -> dict[str, tuple[tuple[str, ...], list[tuple]]]:
+    people = [(a.number, a.age, a.sex, a.race, a.ethnicity) for a in actors]
+    return {
+        "VideoDemographics.csv": (("ActorID", "Age", "Sex", "Race", "Ethnicity"), people),
+        "SentenceFilenames.csv": (("Stimulus_Number", "Filename"), list(enumerate(clips, 1))),
+    }
+
+
+CORPUS = Corpus(
+    name=NAME,
+    title="CREMA-D",
+    role="training",
+    list_clips=list_clips,
+    actors=range(1001, 1092),
+    clips=7442,
+    rendering=Rendering(
+        studio="cloth",
+        ending=".flv",
+        fourcc="FLV1",
+        first_actor=9001,
+        most_actors=999,
+        # from the lengths of the 7,442 sound files times 30000/1001
+        frames=(38, 42, 47, 49, 55, 58, 66, 75, 85, 95, 104, 121, 129, 144, 150),
+        shares={emotion: 1271 if emotion != "neutral" else 1087 for emotion in EMOTIONS},  # clips of each
+        takes=_takes,
+        shown=lambda name: Shown(**parse_name(name)),
+        folder=lambda actor: "VideoFlash",
+        sentences=tuple(SENTENCES),
+        broken=True,
+        tables=_tables,
+    ),
+)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
@@ -15,17 +16,26 @@ from lib.base.checksums import sha256
 from lib.base.files import problem_table, write_table
 from lib.base.paths import workspace
 from lib.base.problems import InputProblem
-from lib.corpora import cremad, ravdess
 from lib.corpora.records import RECORDS
-from lib.study import Study
+from lib.corpora.registry import CORPORA
 
-ADAPTERS = {"cremad": cremad, "ravdess": ravdess}
 MEMORY = "files.csv"
 _COLUMNS = ["file", "bytes", "mtime_ns", "sha256"]
 
 
-def listed(study: Study, corpus: str) -> tuple[pd.DataFrame, list[InputProblem]]:
-    """Clips of a study's corpus as clips.csv holds them, and every file that is not used.
+def listed(
+    corpus: str, folder: Path, settings: Mapping[str, Any], made: Path
+) -> tuple[pd.DataFrame, list[InputProblem]]:
+    """Clips of a corpus as clips.csv holds them, and every file that is not used.
+
+    Parameters
+    ----------
+    corpus, folder
+        One of `lib.corpora.registry.CORPORA`, and where it lies.
+    settings
+        The study's assumptions.
+    made
+        Folder of what is made of it, which keeps the checksums, see `checksums`.
 
     Returns
     -------
@@ -39,17 +49,16 @@ def listed(study: Study, corpus: str) -> tuple[pd.DataFrame, list[InputProblem]]
     InputProblem
         If the folder holds no clip, or one cannot be read to its end.
     """
-    options = {"modality": study.settings["transfer_modality"]} if corpus == "ravdess" else {}
-    clips, problems = ADAPTERS[corpus].list_clips(study.corpora[corpus]["folder"], **options)
-    clips, left_out = _set_findings(clips, study.settings["leave_out"])
-    sums = checksums(clips["path"], study.data(corpus) / MEMORY, f"{study.name_of(corpus)}: SHA-256")
+    clips, problems = CORPORA[corpus].listed(folder, settings)
+    clips, left_out = _set_findings(clips, settings["leave_out"])
+    sums = checksums(clips["path"], made / MEMORY, f"{CORPORA[corpus].title}: SHA-256")
     places = [_from_workspace(path) for path in clips["path"]]
     return clips.assign(path=places, sha256=sums), problems + left_out
 
 
-def state(study: Study, corpus: str) -> str:
+def state(corpus: str, folder: Path, settings: Mapping[str, Any], made: Path) -> str:
     """Digest of all that `listed` gives: another one as soon as a file is added, removed or overwritten."""
-    clips, problems = listed(study, corpus)
+    clips, problems = listed(corpus, folder, settings, made)
     text = clips.to_csv(index=False) + problem_table(problems).to_csv(index=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

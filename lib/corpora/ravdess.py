@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.base.emotions import RAVDESS_CODES
+from lib.base.emotions import EMOTIONS, RAVDESS_CODES
 from lib.base.problems import InputProblem
+from lib.corpora.corpus import Corpus, Rendering, Shown
 from lib.corpora.cremad import clip_table
 from lib.corpora.pointers import usable
 
-CORPUS = "ravdess"
+NAME = "ravdess"
 
 #: Modality of a take: with sound, without, sound only.
 MODALITIES = {"01": "audio-video", "02": "video-only", "03": "audio-only"}
@@ -105,10 +106,49 @@ def _row(path: Path) -> dict:
     return {
         "clip": path.stem,
         "path": str(path),
-        "corpus": CORPUS,
+        "corpus": NAME,
         "actor": name["actor"],
         "emotion": RAVDESS_CODES[name["emotion"]],
         "sentence": name["statement"],
         "level": _INTENSITIES[name["intensity"]],
         "sex": "male" if name["actor"] % 2 else "female",
     }
+
+
+#: The emotions of a rendered corpus: a few clips are calm or surprised, which the study has to leave out.
+_SHOWN = RAVDESS_CODES | {"02": "calm", "08": "surprised"}
+
+
+def _takes(actor: int, emotion: str) -> list[str]:
+    code = next(code for code, named in _SHOWN.items() if named == emotion)
+    strengths = ("01",) if emotion == "neutral" else tuple(_INTENSITIES)
+    return [f"01-01-{code}-{i}-{s}-{r}-{actor:02d}" for i in strengths for s in STATEMENTS for r in ("01", "02")]
+
+
+def _shown(name: str) -> Shown:
+    said = parse_name(name)
+    return Shown(said["actor"], _SHOWN[said["emotion"]], said["statement"], _INTENSITIES[said["intensity"]])
+
+
+CORPUS = Corpus(
+    name=NAME,
+    title="RAVDESS",
+    role="transfer",
+    list_clips=list_clips,
+    options={"modality": "transfer_modality"},
+    actors=range(1, 25),
+    clips=1056,  # speech, one modality, the six emotions
+    rendering=Rendering(
+        studio="white",
+        ending=".mp4",
+        fourcc="mp4v",
+        first_actor=91,
+        most_actors=9,
+        # from the 1,440 speech clips
+        frames=(88, 88, 90, 92, 96, 99, 104, 109, 116, 124, 129, 140, 145, 153, 157),
+        shares={emotion: 20 if emotion != "neutral" else 15 for emotion in EMOTIONS} | {"calm": 4, "surprised": 4},
+        takes=_takes,
+        shown=_shown,
+        folder=lambda actor: f"Actor_{actor:02d}",
+    ),
+)

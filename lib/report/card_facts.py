@@ -170,7 +170,7 @@ def model_facts(study: Study) -> dict[str, Any]:
     cell = cells[grid["best_run"]]
     folder = study.training(cell)
     run = _having(read_metrics(folder), folder, "actors", "sequences", "test_accuracy", "transfer_accuracy")
-    clips = _table(study.data("cremad") / "clips.csv", "clip", "actor", "sex", "age", "race")
+    clips = _table(study.data(study.training_corpus) / "clips.csv", "clip", "actor", "sex", "age", "race")
     tested = {part: results.predictions(study, cell, part) for part in ("validation", "test", "transfer")}
     test = tested["test"].merge(clips[["clip", "age", "race"]], on="clip", how="left", validate="many_to_one")
     decade = pd.to_numeric(test["age"], errors="coerce") // 10 * 10

@@ -19,7 +19,7 @@ from lib.base.files import write_text
 from lib.base.paths import relative, workspace
 from lib.base.problems import InputProblem
 from lib.report.card_facts import corpus_facts, limits, model_facts, percent
-from lib.study import CORPORA, Study, load
+from lib.study import Study, load
 from lib.study.cells import spelled
 from lib.study.paper import CITATION
 
@@ -51,7 +51,7 @@ def rendered(study: Study) -> dict[str, str]:
         "synthetic": study.render is not None,
         "settings": study.settings,
         "citation": CITATION,
-        "corpora": {corpus: corpus_facts(study, corpus) for corpus in CORPORA},
+        "corpora": {corpus: corpus_facts(study, corpus) for corpus in study.corpora},
         "model": model_facts(study),
     }
     try:

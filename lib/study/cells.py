@@ -112,7 +112,7 @@ class Sensitivity:
     changes
         One training each: assumptions that differ from the study's.
     transfer_rules
-        Windows of RAVDESS' clips on which the reference is tested.
+        Windows of the other corpus' clips on which the reference is tested.
     """
 
     cell: Cell

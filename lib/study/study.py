@@ -15,21 +15,18 @@ import yaml
 
 from lib.base.paths import CONFIG, in_workspace
 from lib.base.problems import InputProblem
+from lib.corpora.corpus import WINDOW_RULES
+from lib.corpora.registry import CORPORA
 from lib.study.cells import Cell, Sensitivity, Uncertainty, slug
 from lib.study.paper import assumptions
 
-CORPORA = ("cremad", "ravdess")
 TRAINING = "04_training_run"
 _LARGEST = 100_000  # characters of a study's file that are read
 NUMBERS = "numbers are written 0.0001, since YAML reads 1e-4 as text"
 
 
-#: Assumptions that decide the masked faces, and those that decide a corpus' sequences beside them.
+#: Assumptions that decide the masked faces.
 FACES = ("face_backend", "face_interpolation")
-CUTS = {
-    "cremad": ("window_rule", "window_minimum_frames"),
-    "ravdess": ("transfer_window_rule", "window_minimum_frames"),
-}
 
 #: What a study that extends another has from it.
 SHARED = ("title", "corpora", "render", "openface_folder", "assumptions", "grid")
@@ -49,7 +46,7 @@ class Study:
     config
         The file.
     corpora
-        ``{"cremad": {"name": ..., "folder": ...}, "ravdess": ...}``; folders are absolute.
+        ``{"cremad": {"name": ..., "folder": ...}, "ravdess": ...}``, the one for training first; folders are absolute.
     render
         What to render, or None where the corpora are real.
     openface_folder
@@ -149,6 +146,16 @@ class Study:
         """Folder's name for the changes among `names`; empty for none."""
         return slug({name: self.settings[name] for name in self.changes if name in names})
 
+    @property
+    def training_corpus(self) -> str:
+        """The corpus that networks are trained on."""
+        return next(iter(self.corpora))
+
+    @property
+    def transfer_corpus(self) -> str:
+        """The corpus that they are only tested on."""
+        return list(self.corpora)[-1]
+
     def data(self, corpus: str) -> Path:
         """Folder of what is made of `corpus`, with clips.csv."""
         return in_workspace(Path("data") / self.base / corpus)
@@ -159,7 +166,7 @@ class Study:
 
     def sequences(self, corpus: str) -> Path:
         """Folder of sequences.npy and sequences.csv."""
-        return self.data(corpus) / self._changed(*FACES, *CUTS[corpus])
+        return self.data(corpus) / self._changed(*FACES, *CORPORA[corpus].cuts)
 
     def runs(self, notebook: str) -> Path:
         """Folder of the runs of `notebook`, e.g. ``05_training_grid``; trainings lie in the base study's."""
@@ -282,7 +289,7 @@ def load(study: str | os.PathLike, folders: dict[str, str | os.PathLike] | None 
     grid = _cells(path, content["grid"], "the grid")
     corpora = {
         corpus: {**entry, "folder": in_workspace((folders or {}).get(corpus) or entry["folder"])}
-        for corpus, entry in content["corpora"].items()
+        for corpus, entry in _by_role(path, content).items()
     }
     openface = content.get("openface_folder")
     if settings["face_backend"] == "openface" and not openface:
@@ -310,6 +317,23 @@ def _content(path: Path) -> dict[str, Any]:
     content = _read(path)
     _check(path, content)
     return content
+
+
+def _by_role(path: Path, content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The study's corpora, the one for training first; InputProblem unless it has one for each role."""
+    corpora, rendered = content["corpora"], set(content.get("render") or content["corpora"]) - {"seed"}
+    unknown = sorted((set(corpora) | rendered) - set(CORPORA))
+    if unknown:
+        raise InputProblem(path, f"names the corpus {unknown[0]}, which is unknown", f"name {' and '.join(CORPORA)}")
+    by_role = {role: [corpus for corpus in corpora if CORPORA[corpus].role == role] for role in WINDOW_RULES}
+    for role, named in by_role.items():
+        if len(named) != 1:
+            problem = f"must name one corpus for {role}, and names {' and '.join(named) or 'none'}"
+            known = [name for name, corpus in CORPORA.items() if corpus.role == role]
+            raise InputProblem(path, problem, f"name one of {', '.join(known)}")
+    if rendered != set(corpora):
+        raise InputProblem(path, "renders other corpora than it names", "correct corpora or render")
+    return {named: corpora[named] for (named,) in by_role.values()}
 
 
 def _cells(path: Path, entries: list[dict[str, Any]], where: str) -> tuple[Cell, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,41 +18,28 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from lib.base.checksums import code_digest
-from lib.base.emotions import CREMAD_CODES, EMOTIONS, RAVDESS_CODES
 from lib.base.files import write_text, written_atomically
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_parent
-from lib.corpora.corpus import FPS
+from lib.corpora.corpus import FPS, Rendering, Shown
+from lib.corpora.registry import CORPORA
 from lib.synthetic.actors import cast
 from lib.synthetic.dials import DIALS, Dials
 from lib.synthetic.motion import perform
 from lib.synthetic.render import render_take
 from lib.synthetic.stage import STUDIOS
 
-#: CREMA-D's twelve sentences.
-SENTENCES = ("IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI")
 #: What the clips in a folder were rendered with.
 STAMP = "rendering.json"
-#: First actor of each corpus: beyond the real ones, so that nobody takes these for real people.
-FIRST_ACTOR = {"cremad": 9001, "ravdess": 91}
-#: Frames of a clip at the quantiles of `_QUANTILES`: CREMA-D from the lengths of its 7,442 sound files times
-#: 30000/1001, RAVDESS from its 1,440 speech clips.
+#: Shares of the clips that are at most as long as `Rendering.frames` says.
 _QUANTILES = (0, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1)
-_FRAMES = {
-    "cremad": (38, 42, 47, 49, 55, 58, 66, 75, 85, 95, 104, 121, 129, 144, 150),
-    "ravdess": (88, 88, 90, 92, 96, 99, 104, 109, 116, 124, 129, 140, 145, 153, 157),
-}
-_ENDING = {"cremad": (".flv", "FLV1"), "ravdess": (".mp4", "mp4v")}
-_CODES = {
-    "cremad": {emotion: code for code, emotion in CREMAD_CODES.items()},
-    "ravdess": {emotion: code for code, emotion in RAVDESS_CODES.items()} | {"calm": "02", "surprised": "08"},
-}
-#: Shares of the emotions. CREMA-D has 1,087 neutral clips and 1,271 of each other emotion. RAVDESS also holds
-#: calm and surprised clips, of which these corpora keep a few so that leaving them out is put to the test.
-_SHARES = {
-    "cremad": {e: 1271 if e != "neutral" else 1087 for e in EMOTIONS},
-    "ravdess": {e: 20 if e != "neutral" else 15 for e in EMOTIONS} | {"calm": 4, "surprised": 4},
-}
+
+
+def _rendering(corpus: str) -> Rendering:
+    known = {name: entry.rendering for name, entry in CORPORA.items() if entry.rendering is not None}
+    if corpus not in known:
+        raise ValueError(f"unknown corpus {corpus!r}: {' or '.join(known)}")
+    return known[corpus]
 
 
 @dataclass(frozen=True)
@@ -62,42 +51,28 @@ class Clip:
     frames: int
 
     @property
+    def rendering(self) -> Rendering:
+        """How its corpus is rendered."""
+        return _rendering(self.corpus)
+
+    @property
+    def shown(self) -> Shown:
+        """Actor, emotion (one of the six, ``calm`` or ``surprised``), sentence and level."""
+        return self.rendering.shown(self.name)
+
+    @property
     def actor(self) -> int:
         """Number of the actor."""
-        return int(self.name[:4] if self.corpus == "cremad" else self.name[-2:])
+        return self.shown.actor
 
     @property
     def emotion(self) -> str:
         """One of the six emotions, or ``calm`` or ``surprised``."""
-        code = self.name.split("_")[2] if self.corpus == "cremad" else self.name[6:8]
-        return next(emotion for emotion, known in _CODES[self.corpus].items() if known == code)
-
-    @property
-    def sentence(self) -> str:
-        """CREMA-D's code of the sentence or RAVDESS's number of the statement."""
-        return self.name[5:8] if self.corpus == "cremad" else self.name[12:14]
-
-    @property
-    def level(self) -> str:
-        """XX, LO, MD, HI, or ``normal``, ``strong``."""
-        if self.corpus == "cremad":
-            return self.name.split("_")[3]
-        return "strong" if self.name[9:11] == "02" else "normal"
+        return self.shown.emotion
 
     def path(self, folder: Path) -> Path:
         """Where the clip lies below the corpus folder."""
-        where = "VideoFlash" if self.corpus == "cremad" else f"Actor_{self.actor:02d}"
-        return Path(folder) / where / (self.name + _ENDING[self.corpus][0])
-
-
-def _takes(corpus: str, actor: int, emotion: str) -> list[str]:
-    """Names of all clips that `actor` could play with `emotion`, as the real corpus has them."""
-    code = _CODES[corpus][emotion]
-    if corpus == "cremad":
-        levels = {"IEO": ("XX",) if emotion == "neutral" else ("LO", "MD", "HI")}
-        return [f"{actor}_{s}_{code}_{level}" for s in SENTENCES for level in levels.get(s, ("XX",))]
-    strengths = ("01",) if emotion == "neutral" else ("01", "02")
-    return [f"01-01-{code}-{i}-{s}-{r}-{actor:02d}" for i in strengths for s in ("01", "02") for r in ("01", "02")]
+        return Path(folder) / self.rendering.folder(self.actor) / (self.name + self.rendering.ending)
 
 
 def _lengths(corpus: str, clips: int, rng) -> np.ndarray:
@@ -107,8 +82,8 @@ def _lengths(corpus: str, clips: int, rng) -> np.ndarray:
     (one at least of 60) is cut to 20-34 frames, which the study must drop.
     """
     shares = (np.arange(clips) + rng.uniform(0.25, 0.75, clips)) / max(clips, 1)
-    frames = np.round(np.interp(shares, _QUANTILES, _FRAMES[corpus])).astype(int)
-    if corpus == "cremad" and clips >= 60:
+    frames = np.round(np.interp(shares, _QUANTILES, _rendering(corpus).frames)).astype(int)
+    if _rendering(corpus).broken and clips >= 60:
         short = max(1, round(clips / 150))
         frames[:short] = rng.integers(20, 35, short)
         frames[-1] = max(frames[-1], 112)
@@ -121,7 +96,7 @@ def plan(corpus: str, *, actors: int, clips: int, seed: int) -> list[Clip]:
     Parameters
     ----------
     corpus
-        ``cremad`` or ``ravdess``.
+        One of `lib.corpora.registry.CORPORA`.
     actors, clips
         How many actors, and how many clips in all; from 7 (RAVDESS: 8) clips an actor on, everybody plays all.
 
@@ -130,36 +105,40 @@ def plan(corpus: str, *, actors: int, clips: int, seed: int) -> list[Clip]:
     ValueError
         More clips than the real corpus's design has for so many actors, or an unknown corpus.
     """
-    if corpus not in FIRST_ACTOR:
-        raise ValueError(f"unknown corpus {corpus!r}: cremad or ravdess")
-    if actors < 1 or clips < 1 or (corpus == "ravdess" and actors > 9):
-        raise ValueError(f"{actors} actors with {clips} clips: at least one of each, and at most 9 RAVDESS-like actors")
+    rendering = _rendering(corpus)
+    if not 1 <= actors <= rendering.most_actors or clips < 1:
+        most = f"at least one of each, and at most {rendering.most_actors} actors like those of {corpus}"
+        raise ValueError(f"{actors} actors with {clips} clips: {most}")
     rng = np.random.default_rng([seed, *corpus.encode()])
-    shares = _SHARES[corpus]
+    shares = rendering.shares
     exact = np.array(list(shares.values())) * clips / sum(shares.values())
     counts = np.floor(exact).astype(int)
     counts[np.argsort(counts - exact, kind="stable")[: clips - counts.sum()]] += 1
     deal = np.repeat(list(shares), counts)
     names = []
     for k in range(actors):
-        number = FIRST_ACTOR[corpus] + k
+        number = rendering.first_actor + k
         for emotion, count in zip(*np.unique(deal[k::actors], return_counts=True), strict=True):
-            takes = _takes(corpus, number, str(emotion))
+            takes = rendering.takes(number, str(emotion))
             if count > len(takes):
                 raise ValueError(f"{clips} clips are too many for {actors} actors: {corpus} has no more takes")
             names += rng.permutation(takes)[:count].tolist()
     order = {name: i for i, name in enumerate(names)}
     clips_ = [Clip(corpus, n, int(f)) for n, f in zip(names, _lengths(corpus, clips, rng), strict=True)]
-    return sorted(
-        clips_, key=lambda c: (c.actor, SENTENCES.index(c.sentence) if corpus == "cremad" else 0, order[c.name])
-    )
+
+    def place(clip: Clip) -> tuple[int, int, int]:
+        shown = clip.shown
+        return shown.actor, rendering.sentences.index(shown.sentence) if rendering.sentences else 0, order[clip.name]
+
+    return sorted(clips_, key=place)
 
 
 def render_clip(clip: Clip, seed: int, dials: Dials = DIALS) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Render `clip`; yields (frame uint8 (h, w, 3) RGB, true landmarks float32 (68, 2) in pixels)."""
     rng = np.random.default_rng([seed, *clip.name.encode()])
-    take = perform(cast(clip.actor), clip.emotion, clip.level, clip.sentence, clip.frames, rng, dials)
-    yield from render_take(STUDIOS[clip.corpus], clip.actor, take, rng, dials)
+    shown = clip.shown
+    take = perform(cast(shown.actor), shown.emotion, shown.level, shown.sentence, clip.frames, rng, dials)
+    yield from render_take(STUDIOS[clip.rendering.studio], shown.actor, take, rng, dials)
 
 
 def frames_of(path: str | os.PathLike, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -168,8 +147,17 @@ def frames_of(path: str | os.PathLike, seed: int) -> Iterator[tuple[np.ndarray, 
     `seed` is the one that the corpus was rendered with; the number of frames is the file's.
     """
     path = Path(path)
-    corpus = next(c for c, (ending, _) in _ENDING.items() if ending == path.suffix)
-    yield from render_clip(Clip(corpus, path.stem, _count_frames(path)), seed)
+    yield from render_clip(Clip(_corpus_of(path), path.stem, _count_frames(path)), seed)
+
+
+def _corpus_of(path: Path) -> str:
+    """The corpus whose scheme `path` is named after; ValueError for none."""
+    for name, corpus in CORPORA.items():
+        if corpus.rendering is not None and corpus.rendering.ending == path.suffix:
+            with suppress(ValueError):
+                corpus.rendering.shown(path.stem)
+                return name
+    raise ValueError(f"{path.name!r} is named after no corpus")
 
 
 def _count_frames(path: Path) -> int:
@@ -216,8 +204,7 @@ def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: floa
 
 def _render_file(clip: Clip, path: Path, seed: int) -> int:
     cv2.setNumThreads(1)  # one process a core
-    ending, fourcc = _ENDING[clip.corpus]
-    return write_video(path, (frame for frame, _ in render_clip(clip, seed)), FPS, fourcc)
+    return write_video(path, (frame for frame, _ in render_clip(clip, seed)), FPS, clip.rendering.fourcc)
 
 
 def _write_csv(path: Path, header: tuple, rows: list) -> None:
@@ -234,13 +221,15 @@ def _make_room(corpus: str, folder: Path, planned: list[Path], stamp: dict) -> N
         same = json.loads((folder / STAMP).read_text(encoding="utf-8")) == stamp
     except (OSError, ValueError):
         same = False
-    ending, wanted = _ENDING[corpus][0], set(planned)
-    files = [*folder.glob("VideoFlash/*"), *folder.glob("Actor_*/*")]
-    others = [p for p in files if p.suffix.lower() == ending and not p.name.startswith(".")]
+    rendering, wanted = _rendering(corpus), set(planned)
+    others = [p for p in folder.glob("*/*") if p.suffix.lower() == rendering.ending and not p.name.startswith(".")]
     others = [path for path in others if path not in wanted or not same]
     for path in others:
-        number = path.name[:4] if corpus == "cremad" else path.stem[-2:]
-        if not number.isdecimal() or int(number) < FIRST_ACTOR[corpus]:
+        try:
+            synthetic = rendering.shown(path.stem).actor >= rendering.first_actor
+        except ValueError:
+            synthetic = False
+        if not synthetic:
             problem = "lies where a synthetic corpus is to be rendered, and is none of its clips"
             raise InputProblem(path, problem, "move it away, or name another folder in the study's file")
     for path in others:
@@ -290,14 +279,14 @@ def render_corpus(
     paths = [clip.path(folder) for clip in planned]
     stamp = {"corpus": corpus, "actors": actors, "clips": clips, "seed": seed, "opencv": cv2.__version__}
     stamp |= {"renderer": code_digest(*sorted(Path(__file__).parent.glob("*.py")))}
+    stamp |= {"plan": hashlib.sha256(repr(planned).encode()).hexdigest()}
     _make_room(corpus, folder, paths, stamp)
     jobs = [(clip, path, seed) for clip, path in zip(planned, paths, strict=True) if not path.exists()]
-    if corpus == "cremad":
-        people = [cast(FIRST_ACTOR[corpus] + k) for k in range(actors)]
-        rows = [(a.number, a.age, a.sex, a.race, a.ethnicity) for a in people]
-        _write_csv(folder / "VideoDemographics.csv", ("ActorID", "Age", "Sex", "Race", "Ethnicity"), rows)
-        rows = [(i, clip.name) for i, clip in enumerate(planned, 1)]
-        _write_csv(folder / "SentenceFilenames.csv", ("Stimulus_Number", "Filename"), rows)
+    rendering = _rendering(corpus)
+    if rendering.tables is not None:
+        people = [cast(rendering.first_actor + k) for k in range(actors)]
+        for name, (header, rows) in rendering.tables(people, [clip.name for clip in planned]).items():
+            _write_csv(folder / name, header, rows)
     processes = min(processes or len(os.sched_getaffinity(0)), len(jobs)) if jobs else 1
     with tqdm(
         total=sum(job[0].frames for job in jobs), unit="frame", desc=f"{corpus} sample", disable=not progress

@@ -25,12 +25,12 @@ class Studio:
     folds: float  #: visibility of the backdrop's folds
 
 
-#: CREMA-D films before a cloth, head and shoulders; RAVDESS closer, brighter, before white.
+#: Before a cloth, head and shoulders, as CREMA-D; closer, brighter and before white, as RAVDESS.
 STUDIOS = {
-    "cremad": Studio(
+    "cloth": Studio(
         480, 360, 56.0, (240, 138), 0.10, 1.0, ((38, 142, 52), (44, 128, 66), (30, 150, 44), (70, 96, 140)), 1.0
     ),
-    "ravdess": Studio(640, 360, 72.0, (320, 152), 0.55, 0.85, ((226, 226, 228), (214, 216, 220)), 0.12),
+    "white": Studio(640, 360, 72.0, (320, 152), 0.55, 0.85, ((226, 226, 228), (214, 216, 220)), 0.12),
 }
 _SHIRTS = ((62, 64, 70), (34, 36, 44), (92, 40, 44), (52, 72, 104), (120, 116, 108), (70, 84, 66), (28, 28, 30))
 

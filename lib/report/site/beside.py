@@ -106,10 +106,10 @@ class Beside:
         caption = f"{self.study.title}: {caption}" if self.study.title else caption
         return Table(caption, tuple(groups), tuple(columns), tuple(map(tuple, rows)), heads)
 
-    def _names(self, corpus: str) -> tuple[str, str]:
-        """Titles of the paper's columns and of ours."""
+    def _names(self, theirs: str, corpus: str) -> tuple[str, str]:
+        """Titles of the paper's columns, about its corpus `theirs`, and of ours."""
         ours = self.study.name_of(corpus)
-        return f"Paper, {corpus.upper().replace('CREMAD', 'CREMA-D')}", "Ours" if self.comparable else f"Ours, {ours}"
+        return f"Paper, {theirs}", "Ours" if self.comparable else f"Ours, {ours}"
 
     def table1(self) -> Table:
         """Table 1: the twelve trainings, test accuracy; the n-th training of a network and rate beside the paper's."""
@@ -134,7 +134,7 @@ class Beside:
             share = self.share(cell, "test")
             tail = [str(cell.epochs), _percent(validation), str(share), share.interval, share.less(printed)]
             rows.append(head + tail)
-        theirs, own = self._names("cremad")
+        theirs, own = self._names("CREMA-D", self.study.training_corpus)
         columns = ["network", "rate", "epochs", "validation", "test", "epochs", "validation", "test", "95 % interval"]
         groups = [("", 2), (theirs, 3), (own, 4)]
         return self._table("Table 1, accuracy of the twelve trainings", groups, [*columns, "difference"], rows, 2)
@@ -150,7 +150,7 @@ class Beside:
             share = self.share(cell, "transfer") if cell else None
             tail = [spelled(cell.learning_rate), str(share), share.interval, share.less(printed)]
             rows.append(head + tail if cell else [*head, "–", NOT_RUN, "–", "–"])
-        theirs, own = self._names("ravdess")
+        theirs, own = self._names("RAVDESS", self.study.transfer_corpus)
         columns = ["network", "accuracy", "best rate", "accuracy", "95 % interval", "difference"]
         return self._table("Table 2, accuracy on the other corpus", [("", 1), (theirs, 1), (own, 3)], columns, rows, 1)
 
@@ -168,7 +168,7 @@ class Beside:
                 continue
             share = Share(round(row.recall * row.clips), int(row.clips))
             rows.append([*head, f"{share.total:,}", str(share), share.interval, share.less(printed)])
-        theirs, own = self._names("cremad")
+        theirs, own = self._names("CREMA-D", self.study.training_corpus)
         columns = ["emotion", "sequences", "recall", "sequences", "recall", "95 % interval", "difference"]
         return self._table("Figure 5, recall of each emotion", [("", 1), (theirs, 2), (own, 3)], columns, rows, 1)
 
@@ -177,7 +177,10 @@ class Beside:
         stated = paper.table("fig5").set_index("true").reindex(index=EMOTIONS, columns=EMOTIONS)
         totals = paper.table("fig5_margins").set_index("emotion")["true_total"]
         ours = {}
-        for part, corpus, figure in (("test", "cremad", 5), ("transfer", "ravdess", 6)):
+        for part, corpus, figure in (
+            ("test", self.study.training_corpus, 5),
+            ("transfer", self.study.transfer_corpus, 6),
+        ):
             table = results.predictions(self.study, self.best[0], part)
             ours[part] = confusion(table["emotion"], table["predicted"])
             caption = f"Ours, {self.study.name_of(corpus)}: the {self.best[0].layers}-layer network (Figure {figure})"
@@ -196,7 +199,7 @@ class Beside:
             precision = Share(round(row.precision * named), named) if named else None
             recall = f"{100 * row.recall:.1f} %" if row.clips else "–"
             rows.append([row.emotion, f"{stated} %" if stated else NOT_KNOWN, str(precision or "–"), recall])
-        theirs, own = self._names("ravdess")
+        theirs, own = self._names("RAVDESS", self.study.transfer_corpus)
         groups = ((("", 1)), (theirs, 1), (own, 2))
         caption = "Figure 6, precision and recall of each emotion"
         caption = f"{self.study.title}: {caption}" if self.study.title else caption

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lib.base.paths import relative
 from lib.base.problems import InputProblem
+from lib.corpora.registry import CORPORA
 from lib.run.doctor import OK, WRONG, Finding
 from lib.run.doctor.corpora import check_runs, check_study
 from lib.run.doctor.machine import ask_tensorflow, check_machine, check_model_files, check_workflow
@@ -77,12 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the findings; 0 if the sample study can be run."""
     parser = argparse.ArgumentParser(prog="python -m lib.run.doctor", description=__doc__)
     parser.add_argument("--config", default="paper", help="study on the paper's corpora [paper]")
-    parser.add_argument("--cremad", help="folder of CREMA-D, instead of the study's")
-    parser.add_argument("--ravdess", help="folder of RAVDESS, instead of the study's")
+    for corpus in CORPORA.values():
+        parser.add_argument(f"--{corpus.name}", help=f"folder of {corpus.title}, instead of the study's")
     parser.add_argument("--checksums", action="store_true", help="read every video and compare its SHA-256")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    folders = {"cremad": options.cremad, "ravdess": options.ravdess}
+    folders = {corpus: getattr(options, corpus) for corpus in CORPORA}
     sections, places = examine(options.config, folders, checksums=options.checksums)
     width = max(len(finding.subject) for findings in sections.values() for finding in findings)
     for section, findings in sections.items():

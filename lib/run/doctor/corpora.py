@@ -8,17 +8,13 @@ from pathlib import Path
 from lib.base.emotions import EMOTIONS
 from lib.base.paths import in_workspace, relative
 from lib.base.problems import InputProblem
-from lib.corpora import cremad, ravdess
-from lib.corpora.obtain import cremad as cremad_source
-from lib.corpora.obtain import ravdess as ravdess_source
-from lib.corpora.obtain.files import Remote, verify
+from lib.corpora.obtain.files import verify
+from lib.corpora.obtain.published import altered_archives, published
 from lib.corpora.pointers import read_pointer
+from lib.corpora.registry import CORPORA
 from lib.run.doctor import MISSING, OK, WRONG, Finding, some
 from lib.study import Study
 from lib.synthetic import plan
-
-_ACTORS = {"cremad": range(1001, 1092), "ravdess": range(1, 25)}
-_CLIPS = {"cremad": 7442, "ravdess": 1056}  # RAVDESS: speech, one modality, the six emotions
 
 
 def check_study(study: Study, corpus: str, checksums: bool = False) -> Iterator[Finding]:
@@ -29,11 +25,11 @@ def check_study(study: Study, corpus: str, checksums: bool = False) -> Iterator[
         yield Finding(MISSING, name, f"no folder {relative(folder)}", command)
         return
     try:
-        clips, problems = (cremad if corpus == "cremad" else ravdess).list_clips(folder)
+        clips, problems = CORPORA[corpus].list_clips(folder)
     except InputProblem as problem:
         yield Finding(MISSING, name, f"{problem.file} {problem.problem}", command)
         return
-    expected = _rendered(study, corpus) if study.render else _CLIPS[corpus]
+    expected = _rendered(study, corpus) if study.render else CORPORA[corpus].clips
     whole = len(clips) >= expected
     text = f"{len(clips):,} of {expected:,} clips can be used, in {relative(folder)}"
     yield Finding(OK if whole else MISSING, name, text, "" if whole else command)
@@ -45,7 +41,7 @@ def check_study(study: Study, corpus: str, checksums: bool = False) -> Iterator[
         yield Finding(WRONG, name, text, "" if whole else command)
     if study.render:
         return
-    absent = sorted(set(_ACTORS[corpus]) - set(clips["actor"]))
+    absent = sorted(set(CORPORA[corpus].actors) - set(clips["actor"]))
     if absent:
         yield Finding(MISSING, name, f"{len(absent)} actors: {some(absent)}", command)
     yield from _check_published(folder, corpus, name, checksums)
@@ -68,7 +64,7 @@ def _is_pointer(path: Path) -> bool:
 def _check_published(folder: Path, corpus: str, name: str, checksums: bool) -> Iterator[Finding]:
     """Sizes, and on request SHA-256, of the videos against what is published of them."""
     try:
-        remotes, unknown = _published(folder, corpus)
+        remotes, unknown = published(corpus, folder)
     except InputProblem as problem:
         yield Finding(WRONG, name, f"{problem.file} {problem.problem}")
         return
@@ -86,24 +82,10 @@ def _check_published(folder: Path, corpus: str, name: str, checksums: bool) -> I
         yield Finding(OK, name, text + ("" if checksums else " (SHA-256: make doctor CHECKSUMS=1)"))
     if unknown:
         yield Finding(MISSING, name, f"what is published of {unknown} is not known here, so they stay unverified")
-    if corpus == "ravdess":
-        record = ravdess_source.load_published(folder)
-        unpacked = ravdess_source.Ledger(folder).table[["archive", "archive_md5"]].drop_duplicates()
-        other = [row.archive for row in unpacked.itertuples() if record.get(row.archive, (0, ""))[1] != row.archive_md5]
-        if other:
-            text = f"{len(other)} archives were unpacked without the record's checksum: {some(other)}"
-            yield Finding(WRONG, name, text, obtain_command(corpus, folder))
-
-
-def _published(folder: Path, corpus: str) -> tuple[list[Remote], str]:
-    """Clips with what is published of them, and which clips that is not known of."""
-    if corpus == "cremad":
-        pointers, unknown = cremad_source.published(folder)
-        videos = folder / cremad_source.VIDEOS
-        remotes = [Remote(videos / file, p.bytes, f"sha256:{p.sha256}") for file, p in pointers.items()]
-        return remotes, f"{len(unknown)} clips" if unknown else ""
-    remotes = ravdess_source.Ledger(folder).remotes()
-    return remotes, "" if remotes else "the clips (they were not fetched by `make data`)"
+    archives = altered_archives(corpus, folder)
+    if archives:
+        text = f"{len(archives)} archives were unpacked without the record's checksum: {some(archives)}"
+        yield Finding(WRONG, name, text, obtain_command(corpus, folder))
 
 
 def _rendered(study: Study, corpus: str) -> int:

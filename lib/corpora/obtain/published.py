@@ -1,0 +1,43 @@
+"""What is published of a corpus' files, to compare those in a folder with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lib.corpora.obtain import cremad, ravdess
+from lib.corpora.obtain.files import Remote
+
+
+def _cremad(folder: Path) -> tuple[list[Remote], str]:
+    pointers, unknown = cremad.published(folder)
+    videos = folder / cremad.VIDEOS
+    remotes = [Remote(videos / file, p.bytes, f"sha256:{p.sha256}") for file, p in pointers.items()]
+    return remotes, f"{len(unknown)} clips" if unknown else ""
+
+
+def _ravdess(folder: Path) -> tuple[list[Remote], str]:
+    remotes = ravdess.Ledger(folder).remotes()
+    return remotes, "" if remotes else "the clips (they were not fetched by `make data`)"
+
+
+_OF = {"cremad": _cremad, "ravdess": _ravdess}
+
+
+def published(corpus: str, folder: Path) -> tuple[list[Remote], str]:
+    """Clips with what is published of them, and which clips that is not known of.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If the folder's record of them is damaged.
+    """
+    return _OF[corpus](folder) if corpus in _OF else ([], "the clips")
+
+
+def altered_archives(corpus: str, folder: Path) -> list[str]:
+    """Archives that were unpacked in `folder` without the checksum that the publisher states."""
+    if corpus != "ravdess":
+        return []
+    record = ravdess.load_published(folder)
+    unpacked = ravdess.Ledger(folder).table[["archive", "archive_md5"]].drop_duplicates()
+    return [row.archive for row in unpacked.itertuples() if record.get(row.archive, (0, ""))[1] != row.archive_md5]
