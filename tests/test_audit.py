@@ -71,89 +71,55 @@ def test_leaks_agree_with_a_simulation():
     assert audit.leaks(sizes, clips, 10)["twins"] == pytest.approx(np.mean(twins), rel=0.03)
 
 
-@pytest.fixture
-def paper(tmp_path, monkeypatch):
-    """A copy of the paper's Figure 5 that a test may complete or break."""
-    for name in ("fig5", "fig5_margins"):
-        (tmp_path / f"{name}.csv").write_bytes((audit.PAPER / f"{name}.csv").read_bytes())
-    monkeypatch.setattr("lib.study.paper.PAPER", tmp_path)
-    return tmp_path
+def test_figure_5_by_emotion_is_scikit_learns():
+    from sklearn.metrics import precision_recall_fscore_support
 
-
-def complete(folder):
-    """Write a matrix that has the known cells and margins, and is invented otherwise."""
-    matrix = pd.DataFrame(
-        [
-            [221, 20, 20, 9, 23, 10],
-            [10, 267, 12, 2, 6, 13],
-            [14, 5, 204, 2, 21, 33],
-            [3, 4, 4, 266, 2, 4],
-            [5, 3, 17, 4, 190, 4],
-            [9, 1, 54, 1, 51, 190],
-        ],
-        index=pd.Index(EMOTIONS, name="true"),
-        columns=EMOTIONS,
-    )
-    matrix.to_csv(folder / "fig5.csv")
-    return matrix
-
-
-def test_what_is_known_of_figure_5():
     matrix, margins = audit.figure5()
-    assert margins["true_total"].sum() == 1704 and margins["correct"].sum() == 1338
-    assert matrix.at["sad", "fear"] == 54 and matrix.notna().to_numpy().sum() == 7
-    possible = audit.possible_columns(margins, audit.printed("fig5_summaries"))
-    assert len(possible) == 4 and (possible.sum(axis=1) == 1704).all()
-    assert possible[["fear", "happy", "neutral"]].drop_duplicates().values.tolist() == [[311, 284, 283]]
+    true = np.repeat(EMOTIONS, matrix.sum(axis=1))
+    predicted = np.concatenate([np.repeat(EMOTIONS, row) for row in matrix.to_numpy()])
+    precision, recall, f1, _ = precision_recall_fscore_support(true, predicted, labels=EMOTIONS)
+    assert margins["correct"].sum() == 1338 and margins["predicted_total"].tolist() == [263, 299, 311, 284, 283, 264]
+    for name, values in (("precision", precision), ("recall", recall), ("f1", f1)):
+        assert margins[name].to_numpy() == pytest.approx(values)
 
 
-def test_a_complete_matrix_gives_the_margins(paper):
-    matrix = complete(paper)
-    margins = pd.DataFrame(
-        {
-            "emotion": EMOTIONS,
-            "true_total": matrix.sum(axis=1).to_numpy(),
-            "correct": np.diag(matrix),
-            "predicted_total": matrix.sum().to_numpy(),
-        }
-    )
-    known = margins.assign(predicted_total=[None, None, *margins["predicted_total"][2:]])
-    known.to_csv(paper / "fig5_margins.csv", index=False)
-    got = audit.figure5()[1]
-    assert got.astype({"predicted_total": int})["predicted_total"].tolist() == margins["predicted_total"].tolist()
-    exact = {
-        name: f"{value:.4f}"
-        for name, value in audit.summaries(
-            *(margins[c].to_numpy(float) for c in ("true_total", "correct", "predicted_total"))
-        ).items()
-    }
-    published = pd.DataFrame({"measure": exact.keys(), "value": exact.values()})
-    assert len(audit.possible_columns(got, published)) == 1
+def test_homogeneity_sees_margins_and_not_errors():
+    even = pd.DataFrame([[50, 5, 5], [5, 50, 5], [5, 5, 50]])
+    assert audit.homogeneity(even)[1] == pytest.approx(1)
+    tilted = pd.DataFrame([[50, 30, 0], [0, 50, 5], [0, 5, 50]])
+    assert audit.homogeneity(tilted)[1] < 0.001
+    statistic, p = audit.homogeneity(audit.figure5()[0])
+    assert statistic == pytest.approx(42.66, abs=0.01) and p < 1e-6
 
 
-def test_a_changed_cell_contradicts_the_margins(paper):
-    text = (paper / "fig5.csv").read_text()
-    (paper / "fig5.csv").write_text(text.replace("266", "265"))
-    with pytest.raises(ValueError, match="correct of happy is 265 in fig5.csv and 266"):
-        audit.figure5()
+@given(st.lists(st.integers(1, 60), min_size=3, max_size=6), st.data())
+def test_the_bounds_hold_every_way_to_share_out_the_right_clips(sizes, data):
+    rights = [data.draw(st.integers(0, size)) for size in sizes]
+    names = [str(number) for number in range(len(sizes))]
+    known = dict(zip(names[:2], rights, strict=False))
+    low, high = audit.uar_bounds(sum(rights), known, dict(zip(names, sizes, strict=True)))
+    own = np.mean([right / size for right, size in zip(rights, sizes, strict=True)])
+    assert low - 1e-9 <= own <= high + 1e-9
 
 
-def test_the_summaries_are_scikit_learns():
-    from sklearn.metrics import cohen_kappa_score, f1_score, precision_score
+def test_the_loss_offset_is_found_again():
+    accuracy = np.linspace(0.4, 0.8, 12)
+    layers = np.tile([5, 6, 7], 4)
+    offset = pd.Series(layers).map({5: 0, 6: 0.3, 7: 0.5}).to_numpy()
+    columns = {f"{part}_accuracy": accuracy + shift for part, shift in (("validation", 0), ("test", 0.01))}
+    losses = {f"{part}_loss": 2 - columns[f"{part}_accuracy"] + offset for part in ("validation", "test")}
+    found = audit.loss_offsets(pd.DataFrame({"layers": layers, **columns, **losses}))
+    assert found.to_dict() == pytest.approx({6: 0.3, 7: 0.5})
 
-    generator = np.random.default_rng([3])
-    true, predicted = generator.integers(0, 6, (2, 500))
-    matrix = np.zeros((6, 6))
-    np.add.at(matrix, (true, predicted), 1)
-    got = audit.summaries(matrix.sum(axis=1), np.diag(matrix), matrix.sum(axis=0))
-    assert got == pytest.approx(
-        {
-            "macro_precision": precision_score(true, predicted, average="macro"),
-            "macro_f1": f1_score(true, predicted, average="macro"),
-            "weighted_f1": f1_score(true, predicted, average="weighted"),
-            "kappa": cohen_kappa_score(true, predicted),
-        }
-    )
+
+def test_a_part_drawn_without_replacement_fits_and_another_does_not():
+    corpus = pd.Series(1280, index=list(EMOTIONS)) - pd.Series({"neutral": 190}).reindex(EMOTIONS, fill_value=0)
+    labels = np.repeat(EMOTIONS, corpus)
+    generator = np.random.default_rng([5])
+    draws = [pd.Series(generator.permutation(labels)[:1704]).value_counts().reindex(EMOTIONS) for _ in range(400)]
+    below = np.mean([audit.fits_corpus(draw, corpus) < 0.05 for draw in draws])
+    assert 0.02 < below < 0.09  # without the correction for a finite corpus it would be 0.01
+    assert audit.fits_corpus([304, 264, 300, 284, 300, 252], corpus) < 0.001
 
 
 def test_a_claim_is_settled_only_as_the_file_says(tmp_path):

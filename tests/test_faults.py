@@ -367,7 +367,7 @@ def few_faces(folder, frames=100):
 
 def test_a_full_disk_at_the_sequences(small_disk, tmp_path):
     """Written through a map, a full disk would be a bus error that ends the process without a word."""
-    settings = {"window_frames": 75, "window_minimum_frames": 35}
+    settings = {"window_frames": 75, "window_minimum_frames": 35, "window_trimmed_frames": 110}
     arguments = (*few_faces(tmp_path), tmp_path, small_disk / "sequences.npy", settings, "windows")
     fill(small_disk, 100_000)
     full(small_disk, lambda: cutting.cut(*arguments))
@@ -434,7 +434,7 @@ def test_a_folder_that_cannot_be_written(task, read_only, caplog):  # noqa: F811
 def test_a_damaged_cache_is_named_with_what_to_do(tmp_path, damage):
     """Faces (the masking makes them anew: test_faces.py) and sequences; checkpoints: test_training.py."""
     clips, faces = few_faces(tmp_path)
-    settings = {"window_frames": 75, "window_minimum_frames": 35}
+    settings = {"window_frames": 75, "window_minimum_frames": 35, "window_trimmed_frames": 110}
     array = tmp_path / "sequences.npy"
     cutting.cut(clips, faces, tmp_path, array, settings, "windows").to_csv(tmp_path / "sequences.csv", index=False)
     whole = array.read_bytes()

@@ -462,7 +462,7 @@ def test_masked_faces(tmp_path):
         {"clip": ["a", "b"], "actor": 1, "emotion": "sad", "sentence": "", "level": "", "sex": "", "age": 1}
     )
     table = pd.DataFrame({"clip": ["a", "b"], "frames": 40, "frames_with_face": 40})
-    settings = {"window_frames": 75, "window_minimum_frames": 35}
+    settings = {"window_frames": 75, "window_minimum_frames": 35, "window_trimmed_frames": 110}
     path, out = tmp_path / "1.npz", tmp_path / "sequences.npy"
     for turn in range(250):
         content = mutate_npz(rng, arrays)

@@ -37,6 +37,24 @@ def test_layers_are_the_papers(settings, layers, parameters, downsampling):
     assert model.output.dtype == "float32"
 
 
+def test_read_literally_no_picture_is_made_smaller(settings):
+    table = network.describe(network.build(6, settings | {"downsampling": "none"})).set_index("layer")
+    assert table["output"]["frames"] == f"75×{28 * 28 * 32}" and not table["kind"].str.contains("Pool").any()
+
+
+def test_the_lstm_may_have_two_layers_and_its_dropout_behind_it(settings):
+    faces = np.random.default_rng(0).integers(0, 256, (2, 75, 28, 28, 3), dtype=np.uint8)
+    model = network.build(5, settings | {"lstm_layers": 2, "lstm_dropout_at": "output", "lstm_dropout": 0.5})
+    table = network.describe(model).set_index("layer")
+    assert table["output"][["lstm_1", "lstm"]].tolist() == ["75×64", "64"]
+    assert table["kind"][["dropout_lstm_1", "dropout_lstm"]].tolist() == ["Dropout", "Dropout"]
+    assert [layer.dropout for layer in model.layers if "lstm" in layer.name and "dropout" not in layer.name] == [0, 0]
+    labels = np.zeros(2)
+    before = [weights.copy() for weights in model.get_weights()]
+    model.train_on_batch(faces, labels)
+    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+
+
 def test_output_is_a_distribution(settings):
     model = network.build(7, settings)
     faces = np.random.default_rng(0).integers(0, 256, (3, 75, 28, 28, 3), dtype=np.uint8)
@@ -56,7 +74,7 @@ def test_wrong_settings_are_named(settings):
         network.build(6, {name: value for name, value in settings.items() if name != "kernel"})
     with pytest.raises(ValueError, match="not one of 5, 6, 7"):
         network.build(8, settings)
-    with pytest.raises(ValueError, match="'stride' or 'pool'"):
+    with pytest.raises(ValueError, match="'stride', 'pool' or 'none'"):
         network.build(6, settings | {"downsampling": "average"})
     with pytest.raises(ValueError, match="filters name 1 blocks"):
         network.build(6, settings | {"filters": [16]})

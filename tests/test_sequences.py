@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lib.base.problems import InputProblem
 from lib.sequences import cutting
 
-SETTINGS = {"window_frames": 75, "window_minimum_frames": 35}
+SETTINGS = {"window_frames": 75, "window_minimum_frames": 35, "window_trimmed_frames": 110}
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,8 @@ SETTINGS = {"window_frames": 75, "window_minimum_frames": 35}
         (75, [(0, 75)]),
         (76, [(0, 75)]),
         (109, [(0, 75)]),
-        (110, [(0, 75), (75, 35)]),
+        (110, [(0, 75)]),
+        (111, [(0, 75), (75, 36)]),
         (150, [(0, 75), (75, 75)]),
         (185, [(0, 75), (75, 75), (150, 35)]),
     ],
@@ -95,7 +96,7 @@ def test_cut_writes_each_window_where_the_table_says(tmp_path):
 def test_a_clip_without_a_face_gives_no_sequence(tmp_path):
     clips, faces = corpus(tmp_path, [[40, 50]])
     faces.loc[0, "frames_with_face"] = 0
-    assert cutting.plan(clips, faces, "windows", 75, 35)["clip"].tolist() == ["0_1"]
+    assert cutting.plan(clips, faces, "windows", 75, 35, 110)["clip"].tolist() == ["0_1"]
 
 
 def test_a_damaged_file_is_named(tmp_path):

@@ -14,14 +14,14 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from lib.base import paths
 from lib.base.files import write_table, write_text
 from lib.base.problems import InputProblem
-from lib.claims import verdicts
+from lib.claims import audit, verdicts
 from lib.measures.evaluation import wilson
 from lib.report.site.__main__ import main
 from lib.report.site.answer import answer
 from lib.report.site.beside import Beside, Share
 from lib.report.site.build import PAGES, build, commands, run_sphinx, section, within_site, write_sources
 from lib.report.site.collect import OF_THE_PAPER, readable
-from lib.study import TRAINING, load, paper
+from lib.study import TRAINING, load
 from lib.study.metrics import write_metrics
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -120,12 +120,10 @@ def test_the_tables_hold_what_the_notebooks_found(workspace):
     assert shown == pytest.approx(transfer["accuracy (%)"].tolist(), abs=0.051)
 
 
-def test_unknown_cells_of_figure_5_stay_unknown(workspace):
+def test_figure_5_is_the_papers_whole_matrix(workspace):
     matrix = Beside(load("sample")).matrices()["paper"]
-    known = paper.table("fig5").set_index("true").notna().sum().sum()
-    cells = [cell for _, _, row in matrix.rows for cell in row]
-    assert sum(cell is not None for cell in cells) == known and len(cells) == 36
-    assert matrix.rows[2] == ("fear", 279, (None, None, (204, 204 / 279), None, None, None))
+    assert [[count for count, _ in row] for _, _, row in matrix.rows] == audit.figure5()[0].to_numpy().tolist()
+    assert matrix.rows[2][:2] == ("fear", 279) and matrix.rows[2][2][2] == (204, 204 / 279)
 
 
 def test_the_opening_page_gives_the_numbers_of_the_files(pages, workspace):

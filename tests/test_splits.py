@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.base.emotions import EMOTIONS
+from lib.base.problems import InputProblem
 from lib.corpora import records
 from lib.sequences import splits
 from lib.sequences.cutting import windows
@@ -83,7 +84,7 @@ def test_the_papers_split_has_both_halves_of_clips_on_two_sides(cremad):
     assert (parts_by(cremad, part, "clip") > 1).any() and (parts_by(cremad, part, "actor") == 3).all()
 
 
-@pytest.mark.parametrize("protocol", ["clip", "actor"])
+@pytest.mark.parametrize("protocol", ["clip", "actor", "mae-dfer"])
 def test_the_split_belongs_to_the_clip_and_not_to_the_row(protocol, cremad):
     part = pd.Series(splits.split(cremad, protocol, STATED, 5)).groupby(cremad["clip"].to_numpy()).first()
     turned = cremad[::-1]
@@ -106,6 +107,26 @@ def test_cremads_actors_are_apart_and_balanced(cremad, seed):
     for column, points in (("sex", 0.04), ("emotion", 0.01)):  # one of 12 actors is 0.08
         shares = pd.crosstab(part, cremad[column], normalize="index")
         assert (shares - cremad[column].value_counts(normalize=True)).abs().to_numpy().max() < points
+
+
+def test_five_seeds_test_every_actor_once_by_the_published_folds(cremad):
+    folds = pd.read_csv(splits.FOLDS)
+    assert len(folds) == 91 and folds["fold"].value_counts().to_dict() == {1: 18, 2: 18, 3: 18, 4: 18, 5: 19}
+    tested = []
+    for seed in range(2021, 2026):
+        part = splits.split(cremad, "mae-dfer", STATED, seed)
+        assert (parts_by(cremad, part, "actor") == 1).all()
+        tested.append(set(cremad.loc[part == "test", "actor"]))
+        assert tested[-1] == set(folds.loc[folds["fold"] == seed % 5 + 1, "actor"])
+        assert (part == "validation").sum() / (part != "test").sum() == pytest.approx(1 / 6, abs=0.01)
+    assert sum(map(len, tested)) == len(set.union(*tested)) == 91
+
+
+def test_the_published_folds_need_cremads_actors(cremad):
+    with pytest.raises(InputProblem, match="does not name the actor 2001.*take the protocol actor"):
+        splits.split(cremad.assign(actor=2001), "mae-dfer", STATED, 1)
+    with pytest.raises(InputProblem, match="too few actors for fold 2"):
+        splits.split(cremad[cremad["actor"] < 1010], "mae-dfer", STATED, 1)
 
 
 def test_twenty_four_actors_are_balanced():

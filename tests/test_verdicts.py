@@ -205,10 +205,10 @@ def test_an_altered_entry_is_refused_by_name(tmp_path, entry, changes, said):
         ("id: T10,", "id: T11,", "entry T11: is there twice"),
         ("id: T10,", "id: t10,", "entry t10: id: 't10' does not match"),
         ("rule: easiest,", "rule: simplest,", "rule: 'simplest' is not one of"),
-        ("elsewhere: [D01", "elsewhere: [D99", "elsewhere: names D99"),
+        ("elsewhere: [S01", "elsewhere: [S99", "elsewhere: names S99"),
         ("table1: {claims: [T04]", "table1: {claims: [T99]", "table1: names T99"),
         ("loss: 0.11}}", "}}", "the top level: .*loss"),
-        ("elsewhere: [D01", "elsewhere: [[D01", "cannot be read as YAML"),
+        ("elsewhere: [S01", "elsewhere: [[S01", "cannot be read as YAML"),
     ],
 )
 def test_an_altered_file_is_refused(tmp_path, old, new, said):
@@ -504,11 +504,11 @@ def test_hardest_and_easiest(study):
     made = by_recall(angry=80, disgust=85, fear=40, happy=95, neutral=45, sad=70)
     for cell in repeats(plan, 6):
         write(plan, cell, made)
-    row = judged(plan, ENTRY["F07a"])
+    row = judged(plan, ENTRY["F07b"], emotions=["fear", "neutral"])
     assert (row["verdict"], row["ours"]) == ("reproduced", 25)
     assert "recalls fear 40.0, neutral 45.0, sad 70.0" in row["reason"]
     assert judged(plan, ENTRY["F07b"])[["verdict", "ours"]].tolist() == ["not reproduced", -30]
-    assert judged(plan, ENTRY["F07a"], emotions=["fear", "sad"])["ours"] == -25
+    assert judged(plan, ENTRY["F07b"], emotions=["fear", "sad"])["ours"] == -25
     row = judged(plan, ENTRY["F07c"])
     assert row[["verdict", "ours"]].tolist() == ["reproduced", 10] and "recalls happy 95.0, dis" in row["reason"]
 

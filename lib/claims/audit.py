@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
-from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chisquare, hypergeom
+from scipy.stats import chi2, chisquare, hypergeom
+from statsmodels.stats.contingency_tables import SquareTable
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
 from lib.base.emotions import EMOTIONS
@@ -19,7 +19,7 @@ from lib.study.paper import table
 
 
 def printed(name: str) -> pd.DataFrame:
-    """Read ``paper/<name>.csv`` as it is printed: every cell text, ``""`` where it is unknown."""
+    """Read ``paper/<name>.csv`` as it is printed: every cell text, with its decimals."""
     return pd.read_csv(PAPER / f"{name}.csv", dtype=str, keep_default_na=False)
 
 
@@ -144,93 +144,79 @@ def leaks(sizes: dict[str, int], clips: int, actors: int) -> dict[str, float]:
 
 
 def figure5() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Figure 5 as far as it is known.
+    """Figure 5 and its margins.
 
     Returns
     -------
     tuple
-        The 6 x 6 matrix (Int64, rows true, NA where a cell is unknown), and the table of margins: emotion,
-        true_total, correct, predicted_total (Int64). Where the matrix is complete the margins are its own.
-
-    Raises
-    ------
-    ValueError
-        Where the matrix contradicts ``fig5_margins.csv``, naming the emotion.
+        The 6 x 6 matrix (int, rows true, columns predicted), and a row per emotion: emotion, true_total, correct,
+        predicted_total (int), recall, precision, f1 (float).
     """
-    matrix = table("fig5").set_index("true").loc[list(EMOTIONS), list(EMOTIONS)].astype("Int64")
-    margins = table("fig5_margins").set_index("emotion").loc[list(EMOTIONS)].astype("Int64")
-    own = pd.DataFrame(
-        {
-            "true_total": matrix.sum(axis=1, skipna=False),
-            "correct": pd.array(np.diag(matrix.to_numpy(dtype=object)), dtype="Int64"),
-            "predicted_total": matrix.sum(axis=0, skipna=False),
-        },
-        index=margins.index,
-    ).astype("Int64")
-    differs = (own != margins).fillna(False)
-    for emotion, column in product(differs.index, differs.columns):
-        if differs.at[emotion, column]:
-            ours, theirs = own.at[emotion, column], margins.at[emotion, column]
-            raise ValueError(f"{column} of {emotion} is {ours} in fig5.csv and {theirs} in fig5_margins.csv")
-    return matrix, own.fillna(margins).reset_index()
+    matrix = table("fig5").set_index("true").loc[list(EMOTIONS), list(EMOTIONS)].rename_axis(columns="predicted")
+    true, correct, predicted = matrix.sum(axis=1).to_numpy(), np.diag(matrix), matrix.sum(axis=0).to_numpy()
+    columns = {"emotion": EMOTIONS, "true_total": true, "correct": correct, "predicted_total": predicted}
+    rates = {"recall": correct / true, "precision": correct / predicted, "f1": 2 * correct / (true + predicted)}
+    return matrix, pd.DataFrame(columns | rates)
 
 
-def summaries(true: np.ndarray, correct: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Measures that need no more than a confusion matrix' margins and diagonal.
+def homogeneity(matrix: pd.DataFrame) -> tuple[float, float]:
+    """Do the true and the predicted emotions come equally often? Stuart and Maxwell's test, by statsmodels.
 
     Returns
     -------
-    dict
-        ``macro_precision, macro_f1, weighted_f1, kappa`` (Cohen's); fractions.
+    tuple
+        The statistic (chi-squared, 5 degrees of freedom for six emotions) and its p.
     """
-    total = true.sum()
-    f1 = 2 * correct / (true + predicted)
-    chance = (true * predicted).sum() / total**2
-    return {
-        "macro_precision": float((correct / predicted).mean()),
-        "macro_f1": float(f1.mean()),
-        "weighted_f1": float((f1 * true).sum() / total),
-        "kappa": float((correct.sum() / total - chance) / (1 - chance)),
-    }
+    found = SquareTable(matrix.to_numpy(dtype=float), shift_zeros=False).homogeneity()
+    return float(found.statistic), float(found.pvalue)
 
 
-def possible_columns(margins: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """All column totals that agree with the known ones and with the `published` summaries as printed.
+def uar_bounds(right: int, known: dict[str, int], sizes: dict[str, int]) -> tuple[float, float]:
+    """Lowest and highest unweighted average recall of `right` right clips of which some classes' are `known`.
 
-    Parameters
-    ----------
-    margins
-        What `figure5` gives.
-    published
-        Columns measure and value (text) of ``fig5_summaries.csv``.
+    The clips that are left go to the classes that are not known, the largest or the smallest class first: a right
+    clip of a small class raises its recall more.
+    """
+    limits = []
+    for smallest_first in (False, True):
+        left = right - sum(known.values())
+        recalls = [known[name] / sizes[name] for name in known]
+        for size in sorted((n for name, n in sizes.items() if name not in known), reverse=not smallest_first):
+            taken = min(left, size)
+            recalls.append(taken / size)
+            left -= taken
+        limits.append(float(np.mean(recalls)))
+    return limits[0], limits[1]
+
+
+def loss_offsets(grid: pd.DataFrame) -> pd.Series:
+    """How far the losses of 6 and 7 layers lie above those of 5 at equal accuracy.
+
+    Ordinary least squares over the validation and test columns of Table 1: loss by accuracy, its square and layers.
 
     Returns
     -------
-    pandas.DataFrame
-        A row a possibility, a column an emotion; the known totals are the same in all rows.
+    pandas.Series
+        By layers (6, 7).
     """
-    true, correct = (margins[name].to_numpy(dtype=float) for name in ("true_total", "correct"))
-    known = margins["predicted_total"]
-    free = [i for i, value in enumerate(known) if pd.isna(value)]
-    rest = int(true.sum() - known.sum())
-    rounding = {m: (Decimal(v), Decimal(1).scaleb(Decimal(v).as_tuple().exponent)) for m, v in published.values}
-    found = []
-    lowest = [int(correct[i]) for i in free]
-    spare = rest - sum(lowest)
-    for extra in product(range(spare + 1), repeat=max(len(free) - 1, 0)):
-        if sum(extra) > spare:
-            continue
-        totals = known.to_numpy(dtype=float, na_value=np.nan)
-        if free:
-            totals[free] = [n + e for n, e in zip(lowest, [*extra, spare - sum(extra)], strict=True)]
-        got = summaries(true, correct, totals)
-        if all(abs(Decimal(got[m]) - value) <= step / 2 for m, (value, step) in rounding.items()):
-            found.append(totals.astype(int))
-    return pd.DataFrame(found, columns=list(EMOTIONS))
+    parts = [
+        grid[["layers", f"{part}_loss", f"{part}_accuracy"]].set_axis(["layers", "loss", "accuracy"], axis=1)
+        for part in ("validation", "test")
+    ]
+    points = pd.concat(parts, ignore_index=True)
+    deeper = [(points["layers"] == layers).to_numpy(float) for layers in (6, 7)]
+    design = np.column_stack([np.ones(len(points)), points["accuracy"], points["accuracy"] ** 2, *deeper])
+    coefficients = np.linalg.lstsq(design, points["loss"].to_numpy(), rcond=None)[0]
+    return pd.Series(coefficients[-2:], index=pd.Index([6, 7], name="layers"))
 
 
 def fits_corpus(totals, sequences: pd.Series) -> float:
-    """Compare class `totals` of a test set with the corpus' `sequences` by emotion (chi-squared, scipy): p."""
-    expected = sequences.loc[list(EMOTIONS)].to_numpy(dtype=float)
+    """Can class `totals` be those of a random part of the corpus' `sequences` by emotion? Chi-squared test: p.
+
+    The part is drawn without replacement, so the statistic is divided by the finite-population correction 1 - n/N.
+    """
+    available = sequences.loc[list(EMOTIONS)].to_numpy(dtype=float)
     totals = np.asarray(totals, dtype=float)
-    return float(chisquare(totals, expected / expected.sum() * totals.sum()).pvalue)
+    share = totals.sum() / available.sum()
+    statistic = chisquare(totals, available * share).statistic / (1 - share)
+    return float(chi2.sf(statistic, len(totals) - 1))

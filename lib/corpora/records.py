@@ -34,8 +34,10 @@ BAD = {
     "1076_MTI_NEU_XX": "README: the video has 3 frames",
     "1076_MTI_SAD_XX": "README: the video shows an error picture and no face",
     "1064_TIE_SAD_XX": "README: the video has 18 frames and states no duration",
-    "1064_IEO_DIS_MD": "README: the video runs about a minute and shows all emotions",
 }
+
+#: The one whose label holds for a part of it only, by the same README.
+MIXED = {"1064_IEO_DIS_MD": "README: the video runs about a minute and shows all emotions"}
 
 _WAV_HEADER, _WAV_RATE = 44, 32000  # bytes, bytes a second
 _USUAL_RATE = (30_000, 300_000)  # FLV bytes a second of sound; all but four clips lie between 43,000 and 198,000
@@ -75,15 +77,16 @@ def _read_votes(path: Path) -> pd.DataFrame:
 
 
 def _findings(clips: pd.DataFrame, sounds: pd.Series) -> pd.DataFrame:
-    """Bad clips by CREMA-D's README, and clips that the pointers themselves make suspicious."""
-    rows = [(clip, "bad", reason) for clip, reason in BAD.items() if clip in set(clips["clip"])]
+    """Bad and mixed clips by CREMA-D's README, and clips that the pointers themselves make suspicious."""
+    named = [(clip, kind, why) for kind, known in (("bad", BAD), ("mixed", MIXED)) for clip, why in known.items()]
+    rows = [row for row in named if row[0] in set(clips["clip"])]
     for _, same in clips.groupby(sounds):
         for clip in same["clip"] if len(same) > 1 else []:
             other = ", ".join(c for c in same["clip"] if c != clip)
             rows.append((clip, "suspicious", f"its sound is byte for byte that of {other}"))
     rate = clips["flv_bytes"] / clips["seconds"]
     for clip, value in zip(clips["clip"], rate, strict=True):
-        if not _USUAL_RATE[0] < value < _USUAL_RATE[1] and clip not in BAD:
+        if not _USUAL_RATE[0] < value < _USUAL_RATE[1] and clip not in BAD | MIXED:
             times = value / rate.median()
             rows.append((clip, "suspicious", f"its video is {times:.1f} times the usual size for its sound"))
     return pd.DataFrame(rows, columns=["clip", "finding", "reason"]).sort_values("clip", ignore_index=True)
@@ -103,7 +106,7 @@ def read_clone(folder: str | os.PathLike) -> Records:
     Records
         ``clips``: clip, seconds (float, of the sound), flv_bytes (int), flv_sha256. ``actors``: see
         `lib.corpora.cremad.read_demographics`. ``votes``: clip, A, D, F, H, N, S (int). ``findings``: clip, finding
-        (``bad`` or ``suspicious``), reason.
+        (``bad``, ``mixed`` or ``suspicious``), reason.
 
     Raises
     ------

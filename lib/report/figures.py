@@ -11,6 +11,11 @@ from matplotlib.figure import Figure
 from lib.base.files import write_table, written_atomically
 from lib.base.paths import relative, workspace
 
+#: One colour per thing, in every figure; those of the emotions are `lib.base.emotions.COLOURS`.
+PARTS = {"train": "#C7B7E0", "validation": "#8467B5", "test": "#3F2A6B"}
+SOURCES = {"paper": "#000000", "ours": "#882255", "crowd": "#999933"}
+SEXES = {"female": "#A6611A", "male": "#DFC27D"}
+
 
 def use_style() -> None:
     """Set the style of every figure of the series."""

@@ -28,7 +28,7 @@ MASK_AGAIN = "delete it and faces.csv and run again: only this actor is masked a
 RULES = ("windows", "first", "middle", "last", "split_at_150")
 
 
-def windows(frames: int, rule: str, length: int = 75, minimum: int = 35) -> list[tuple[int, int]]:
+def windows(frames: int, rule: str, length: int = 75, minimum: int = 35, trimmed: int = 110) -> list[tuple[int, int]]:
     """Cut a clip into windows.
 
     Parameters
@@ -36,11 +36,12 @@ def windows(frames: int, rule: str, length: int = 75, minimum: int = 35) -> list
     frames
         Frames of the clip.
     rule
-        ``windows``: consecutive windows, the last one kept from `minimum` frames on (our reading of III-B).
+        ``windows``: one window up to `trimmed` frames, then consecutive windows, the last one kept from `minimum`
+        frames on (our reading of III-B).
         ``split_at_150``: the paper's wording to the letter: two windows from 150 frames on, else one.
         ``first``, ``middle``, ``last``: one window a clip.
-    length, minimum
-        Frames of a full window, and the fewest that are kept.
+    length, minimum, trimmed
+        Frames of a full window, the fewest that are kept, and the most of a clip that is trimmed to one window.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def windows(frames: int, rule: str, length: int = 75, minimum: int = 35) -> list
     if frames < minimum:
         return []
     kept = min(frames, length)
-    if rule == "windows":
+    if rule == "windows" and frames > trimmed:
         starts = range(0, frames, length)
         return [(s, min(length, frames - s)) for s in starts if min(length, frames - s) >= minimum]
     if rule == "split_at_150" and frames >= 2 * length:
@@ -75,7 +76,7 @@ def pad(faces: np.ndarray, length: int = 75) -> np.ndarray:
     return np.concatenate([faces, np.repeat(faces[-1:], missing, axis=0)])
 
 
-def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minimum: int) -> pd.DataFrame:
+def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minimum: int, trimmed: int) -> pd.DataFrame:
     """Table of the sequences that `rule` cuts, in the order of `clips`; a clip without a face gives none.
 
     Parameters
@@ -92,7 +93,7 @@ def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minim
     usable = faces[faces["frames_with_face"] > 0][["clip", "frames", "frames_with_face"]]
     rows = []
     for clip in clips.merge(usable, on="clip", validate="one_to_one").to_dict("records"):
-        for window, (first, kept) in enumerate(windows(clip["frames"], rule, length, minimum)):
+        for window, (first, kept) in enumerate(windows(clip["frames"], rule, length, minimum, trimmed)):
             new = {"window": window, "first_frame": first, "frames": kept, "padded": length - kept}
             new["label"] = EMOTIONS.index(clip["emotion"])
             rows.append({"sequence": len(rows), **clip, **new})
@@ -112,7 +113,7 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
     array
         Where the uint8 array goes, ``.npy``, shape (sequences, 75, 28, 28, 3), RGB.
     settings
-        ``window_frames`` and ``window_minimum_frames``.
+        ``window_frames``, ``window_minimum_frames`` and ``window_trimmed_frames``.
     rule
         One of :data:`RULES`.
 
@@ -122,7 +123,8 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
         If no sequence is left, or an actor's file is missing or damaged.
     """
     length = settings["window_frames"]
-    table = plan(clips, faces, rule, length, settings["window_minimum_frames"])
+    limits = settings["window_minimum_frames"], settings["window_trimmed_frames"]
+    table = plan(clips, faces, rule, length, *limits)
     if table.empty:
         raise InputProblem(
             faces_folder, "holds no clip that gives a sequence", "see problems_clips.csv and faces.csv beside it"

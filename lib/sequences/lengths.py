@@ -18,10 +18,10 @@ def count_bins(frames: pd.Series) -> list[int]:
     return bins.value_counts(sort=False).tolist()
 
 
-def sequences_under(frames: pd.Series, rule: str, minimum: int = 35) -> int:
+def sequences_under(frames: pd.Series, rule: str, trimmed: int = 110) -> int:
     """Count the sequences that clips of `frames` frames give under a rule of `lib.sequences.cutting.windows`."""
     counts = frames.value_counts()
-    return int(sum(len(windows(int(n), rule, minimum=minimum)) * count for n, count in counts.items()))
+    return int(sum(len(windows(int(n), rule, trimmed=trimmed)) * count for n, count in counts.items()))
 
 
 def readings(table: pd.DataFrame) -> pd.DataFrame:
@@ -35,9 +35,9 @@ def readings(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row an estimate; the bins ``0-75, 76-100, 101-150, more``, and the sequences under ``from 110``
-        (windows of 75, the last kept from 35 frames on), ``over 110`` (kept from 36 on) and ``literal`` (two
-        from 150 frames on), each over all clips.
+        One row per estimate; the bins ``0-75, 76-100, 101-150, more``, and the sequences under ``over 110``
+        (windows of 75 for a clip of 111 frames or more, the last kept from 35 frames on), ``from 110`` (a clip of
+        110 too) and ``literal`` (two from 150 frames on), each over all clips.
     """
     nearest, begun = frames_of(table["seconds"]), frames_of(table["seconds"], "begun")
     estimates = {
@@ -51,10 +51,10 @@ def readings(table: pd.DataFrame) -> pd.DataFrame:
             name,
             *count_bins(frames),
             sequences_under(frames, "windows"),
-            sequences_under(frames, "windows", minimum=36),
+            sequences_under(frames, "windows", trimmed=109),
             sequences_under(frames, "split_at_150"),
         ]
         for name, frames in estimates.items()
     ]
-    columns = ["estimate", "0-75", "76-100", "101-150", "more", "from 110", "over 110", "literal"]
+    columns = ["estimate", "0-75", "76-100", "101-150", "more", "over 110", "from 110", "literal"]
     return pd.DataFrame(rows, columns=columns)

@@ -7,7 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from lib.base.paths import ROOT
+from lib.base.problems import InputProblem
+
 PARTS = ("train", "validation", "test")
+
+#: The published folds, see records/README.md.
+FOLDS = ROOT / "records" / "cremad_folds_mae_dfer.csv"
 
 #: Random splits over actors of which the best balanced one is taken.
 DRAWS = 2000
@@ -95,11 +101,37 @@ def actor(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Gener
     return np.array(PARTS, dtype=object)[part_of_actor[counts.index.get_indexer(table["actor"])]]
 
 
-PROTOCOLS: dict[str, Callable[[pd.DataFrame, tuple[int, int, int], np.random.Generator], np.ndarray]] = {
-    "paper": paper,
-    "clip": clip,
-    "actor": actor,
-}
+def mae_dfer(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator, fold: int) -> np.ndarray:
+    """Test on one of the five published folds of CREMA-D's actors, which MAE-DFER, SVFAP and HiCMAE use.
+
+    The actors of the other folds train and validate, each on one side, in the proportion of `parts`: they are
+    shuffled, and the first ones validate until their sequences come nearest to it.
+
+    Raises
+    ------
+    InputProblem
+        If the folds do not name an actor of `table`, or `table` has none of the fold's actors, or under two others.
+    """
+    folds = pd.read_csv(FOLDS).set_index("actor")["fold"]
+    counts = table["actor"].value_counts().sort_index()
+    fold_of = folds.reindex(counts.index)
+    rest = counts[fold_of != fold]
+    if fold_of.isna().any() or not (fold_of == fold).any() or len(rest) < 2:
+        unknown = fold_of.index[fold_of.isna()]
+        what = f"does not name the actor {unknown[0]}" if len(unknown) else f"splits too few actors for fold {fold}"
+        raise InputProblem(FOLDS, what, "the protocol mae-dfer needs CREMA-D's 91 actors: take the protocol actor")
+    rest = rest.iloc[rng.permutation(len(rest))]
+    wanted = rest.sum() * parts[1] / (parts[0] + parts[1])
+    validating = int(np.abs(rest.cumsum().iloc[:-1] - wanted).to_numpy().argmin()) + 1
+    assigned = pd.Series("test", counts.index, dtype=object)
+    assigned[rest.index] = ["validation"] * validating + ["train"] * (len(rest) - validating)
+    return assigned[table["actor"]].to_numpy()
+
+
+#: Number of folds of `mae_dfer`.
+FOLD_COUNT = 5
+
+PROTOCOLS: dict[str, Callable[..., np.ndarray]] = {"paper": paper, "clip": clip, "actor": actor, "mae-dfer": mae_dfer}
 
 
 def split(table: pd.DataFrame, protocol: str, stated: Sequence[int], seed: int) -> np.ndarray:
@@ -108,14 +140,17 @@ def split(table: pd.DataFrame, protocol: str, stated: Sequence[int], seed: int) 
     Parameters
     ----------
     table
-        The table of sequences.csv; ``clip`` reads its column clip, ``actor`` reads actor, sex and emotion.
+        The table of sequences.csv; ``clip`` reads its column clip, ``actor`` reads actor, sex and emotion,
+        ``mae-dfer`` actor.
     protocol
         A name in :data:`PROTOCOLS`.
     stated
         Sequences for training, validation and test; scaled if they do not sum to the table's rows. ``paper``
-        keeps them, `clip` and `actor` come as near as whole clips and actors allow.
+        keeps them, `clip` and `actor` come as near as whole clips and actors allow; ``mae-dfer`` keeps their
+        proportion of training to validation.
     seed
-        The same seed gives the same split.
+        The same seed gives the same split. Under ``mae-dfer`` it chooses the fold too, ``seed % 5 + 1``: five seeds in
+        a row test every actor once.
 
     Returns
     -------
@@ -124,4 +159,5 @@ def split(table: pd.DataFrame, protocol: str, stated: Sequence[int], seed: int) 
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"unknown split protocol {protocol!r}; known are {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[protocol](table, sizes(len(table), stated), np.random.default_rng([seed, 0]))
+    fold = {"fold": seed % FOLD_COUNT + 1} if protocol == "mae-dfer" else {}
+    return PROTOCOLS[protocol](table, sizes(len(table), stated), np.random.default_rng([seed, 0]), **fold)

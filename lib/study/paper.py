@@ -1,4 +1,4 @@
-"""What the paper states and what it leaves out, read from ``paper/``."""
+"""What the paper states and what it leaves open, read from ``paper/``."""
 
 from __future__ import annotations
 
@@ -20,20 +20,26 @@ CITATION = (
 
 @dataclass(frozen=True)
 class Assumption:
-    """One thing that the paper leaves open: our `value`, `where` in the paper, and the `reason`."""
+    """One setting: its `value`, `where` in the paper, the `reason`, and whether the paper has `stated` it."""
 
     value: Any
     where: str
     reason: str
+    stated: bool
 
 
 @cache
 def assumptions() -> dict[str, Assumption]:
-    """All assumptions of ``paper/assumptions.yaml``, by name; read once, so not to be changed."""
+    """All settings of ``paper/assumptions.yaml``, by name, those stated first; read once, so not to be changed."""
     with open(PAPER / "assumptions.yaml", encoding="utf-8") as file:
-        return {name: Assumption(**entry) for name, entry in yaml.safe_load(file).items()}
+        lists = yaml.safe_load(file)
+    return {
+        name: Assumption(**entry, stated=key == "stated")
+        for key in ("stated", "open")
+        for name, entry in lists[key].items()
+    }
 
 
 def table(name: str) -> pd.DataFrame:
-    """The paper's published figures ``paper/<name>.csv``; an empty cell is one that we do not know."""
+    """What the paper prints, ``paper/<name>.csv``, as numbers."""
     return pd.read_csv(PAPER / f"{name}.csv", comment="#")

@@ -32,8 +32,10 @@ SETTINGS = (
     "leaky_relu_slope",
     "batch_norm_momentum",
     "spatial_dropout",
+    "lstm_layers",
     "lstm_units",
     "lstm_dropout",
+    "lstm_dropout_at",
     "dense_units",
     "beta_1",
     "beta_2",
@@ -156,8 +158,8 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
         raise ValueError(f"settings lack {', '.join(missing)}")
     if layers not in BLOCKS:
         raise ValueError(f"layers is {layers}, not one of {', '.join(map(str, BLOCKS))}")
-    if settings["downsampling"] not in ("stride", "pool"):
-        raise ValueError(f"downsampling is {settings['downsampling']!r}, not 'stride' or 'pool'")
+    if settings["downsampling"] not in ("stride", "pool", "none"):
+        raise ValueError(f"downsampling is {settings['downsampling']!r}, not 'stride', 'pool' or 'none'")
     if settings["precision"] not in PRECISIONS:
         raise ValueError(f"precision is {settings['precision']!r}, not one of {', '.join(PRECISIONS)}")
     if len(settings["filters"]) < BLOCKS[layers]:
@@ -169,7 +171,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
         return kind(seed=int(next(numbers)))
 
     k, uniform = keras.layers, keras.initializers.GlorotUniform
-    pool = settings["downsampling"] == "pool"
+    stride, pool = (settings["downsampling"] == way for way in ("stride", "pool"))
     strides, precision = tuple(settings["strides"]), settings["precision"]
     inputs = keras.Input(INPUT_SHAPE, dtype="uint8", name="sequence")
     x = k.Rescaling(settings["input_scale"], name="scale")(inputs)
@@ -177,7 +179,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
         x = k.Conv3D(
             settings["filters"][block - 1],
             tuple(settings["kernel"]),
-            strides=1 if pool else strides,
+            strides=strides if stride else 1,
             padding="same",
             kernel_initializer=random(uniform),
             kernel_regularizer=keras.regularizers.L2(settings["l2"]),
@@ -191,14 +193,21 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
         if pool:  # "same", so that both ways of downsampling give the same shapes
             x = k.MaxPooling3D(strides, padding="same", dtype=precision, name=f"pool_{block}")(x)
     x = k.Reshape((INPUT_SHAPE[0], -1), name="frames")(x)
-    x = FusedLSTM(
-        settings["lstm_units"],
-        kernel_initializer=random(uniform),
-        recurrent_initializer=random(keras.initializers.Orthogonal),
-        dropout=settings["lstm_dropout"],
-        seed=int(seed),
-        name="lstm",
-    )(x)
+    at_input = settings["lstm_dropout_at"] == "input"
+    for number in range(1, settings["lstm_layers"] + 1):
+        last = number == settings["lstm_layers"]  # those before it hand on all frames, which FusedLSTM cannot
+        x = (FusedLSTM if last else k.LSTM)(
+            settings["lstm_units"],
+            kernel_initializer=random(uniform),
+            recurrent_initializer=random(keras.initializers.Orthogonal),
+            dropout=settings["lstm_dropout"] if at_input else 0.0,
+            seed=int(seed),
+            return_sequences=not last,
+            name="lstm" if last else f"lstm_{number}",
+        )(x)
+        if not at_input:
+            name = "dropout_lstm" if last else f"dropout_lstm_{number}"
+            x = k.Dropout(settings["lstm_dropout"], seed=int(seed), name=name)(x)
     x = k.Dense(settings["dense_units"], kernel_initializer=random(uniform), name="dense")(x)
     x = k.LeakyReLU(settings["leaky_relu_slope"], name="leaky_relu_dense")(x)
     outputs = k.Dense(len(EMOTIONS), "softmax", kernel_initializer=random(uniform), dtype="float32", name="emotion")(x)

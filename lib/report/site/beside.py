@@ -19,7 +19,7 @@ from lib.study import Study, paper, results
 from lib.study.cells import Cell, spelled
 from lib.study.metrics import read_metrics
 
-NOT_KNOWN = "not known"
+NOT_PRINTED = "not printed"
 NOT_RUN = "not run"
 
 
@@ -156,7 +156,7 @@ class Beside:
 
     def recalls(self) -> Table:
         """Figure 5 by emotion: the recall of the paper's best network and of ours."""
-        margins = paper.table("fig5_margins").set_index("emotion")
+        margins = audit.figure5()[1].set_index("emotion")
         test = results.predictions(self.study, self.best[0])
         rows = []
         for row in by_emotion(test["emotion"], test["predicted"]).itertuples():
@@ -173,9 +173,8 @@ class Beside:
         return self._table("Figure 5, recall of each emotion", [("", 1), (theirs, 2), (own, 3)], columns, rows, 1)
 
     def matrices(self) -> dict[str, Matrix]:
-        """Figure 5 of the paper (``paper``; most cells unknown), and our Figures 5 and 6 (``ours``, ``transfer``)."""
-        stated = paper.table("fig5").set_index("true").reindex(index=EMOTIONS, columns=EMOTIONS)
-        totals = paper.table("fig5_margins").set_index("emotion")["true_total"]
+        """Figure 5 of the paper (``paper``), and our Figures 5 and 6 (``ours``, ``transfer``)."""
+        stated = audit.figure5()[0]
         ours = {}
         for part, corpus, figure in (
             ("test", self.study.training_corpus, 5),
@@ -185,8 +184,12 @@ class Beside:
             ours[part] = confusion(table["emotion"], table["predicted"])
             caption = f"Ours, {self.study.name_of(corpus)}: the {self.best[0].layers}-layer network (Figure {figure})"
             ours[part] = _matrix(caption, ours[part], ours[part].sum(axis=1))
-        caption = "Paper, CREMA-D: the 6-layer network (Figure 5), as far as known"
-        return {"paper": _matrix(caption, stated, totals), "ours": ours["test"], "transfer": ours["transfer"]}
+        caption = "Paper, CREMA-D: the 6-layer network (Figure 5)"
+        return {
+            "paper": _matrix(caption, stated, stated.sum(axis=1)),
+            "ours": ours["test"],
+            "transfer": ours["transfer"],
+        }
 
     def quoted(self) -> Table:
         """Figure 6: the two numbers that the paper's text quotes, which are precisions (notebook 08), and ours."""
@@ -198,7 +201,7 @@ class Beside:
             named = int((transferred["predicted"] == row.emotion).sum())
             precision = Share(round(row.precision * named), named) if named else None
             recall = f"{100 * row.recall:.1f} %" if row.clips else "–"
-            rows.append([row.emotion, f"{stated} %" if stated else NOT_KNOWN, str(precision or "–"), recall])
+            rows.append([row.emotion, f"{stated} %" if stated else NOT_PRINTED, str(precision or "–"), recall])
         theirs, own = self._names("RAVDESS", self.study.transfer_corpus)
         groups = ((("", 1)), (theirs, 1), (own, 2))
         caption = "Figure 6, precision and recall of each emotion"
@@ -207,7 +210,7 @@ class Beside:
 
 
 def _percent(fraction: float) -> str:
-    return NOT_KNOWN if np.isnan(fraction) else f"{100 * fraction:.1f} %"
+    return NOT_PRINTED if np.isnan(fraction) else f"{100 * fraction:.1f} %"
 
 
 def _paper_sizes() -> dict[str, int]:
