@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from IPython.display import Markdown, display
@@ -47,17 +50,47 @@ def announce(study_title: str) -> None:
         display(Markdown(f"> **All our numbers below are of the {study_title}; nothing about the paper follows.**"))
 
 
-def confusion_figure(matrix: pd.DataFrame, title: str) -> Figure:
-    """Draw a confusion matrix: counts, shaded by the share of the row, so that the diagonal's shade is the recall."""
-    figure, axis = plt.subplots(figsize=(6.4, 5.2))
-    shares = matrix.div(matrix.sum(axis=1).clip(lower=1), axis=0)
-    sns.heatmap(
-        shares, annot=matrix, fmt="d", cmap="Blues", vmin=0, vmax=1, square=True, ax=axis,
-        cbar_kws={"label": "share of the true emotion"},
-    )  # fmt: skip
-    axis.set(xlabel="predicted emotion", ylabel="true emotion", title=title)
-    axis.tick_params(axis="y", rotation=0)
+def confusion_figure(panels: Mapping[str, pd.DataFrame], title: str) -> Figure:
+    """Draw confusion matrices side by side: count and share of the row in each cell, shaded by that share.
+
+    Parameters
+    ----------
+    panels
+        By the panel's title: rows true, columns predicted emotions. NaN where a cell is not known; a row with such a
+        cell has no shares, unless its sum is given in a last column ``all``.
+    title
+        Of the figure.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.9 * len(panels) + 0.6, 5.0), squeeze=False)
+    for axis, (name, table) in zip(axes[0], panels.items(), strict=True):
+        matrix = table.drop(columns="all", errors="ignore").astype(float)
+        totals = table["all"] if "all" in table else matrix.sum(axis=1)
+        shares = matrix.div(totals.where(totals > 0), axis=0)
+        text = [
+            [
+                "" if np.isnan(n) else f"{n:,.0f}\n" + ("" if np.isnan(x) else f"{100 * x:.0f} %")
+                for n, x in zip(*row, strict=True)
+            ]
+            for row in zip(matrix.to_numpy(), shares.to_numpy(), strict=True)
+        ]
+        sns.heatmap(
+            shares, annot=pd.DataFrame(text).to_numpy(), fmt="", cmap="Blues", vmin=0, vmax=1, square=True, ax=axis,
+            cbar=False, annot_kws={"size": 10}, linewidths=0.5, linecolor="#DDDDDD",
+        )  # fmt: skip
+        axis.set(xlabel="predicted emotion", ylabel="true emotion" if axis is axes[0, 0] else "")
+        axis.set_title(name, fontsize=11)
+        axis.tick_params(axis="x", rotation=40)
+        axis.tick_params(axis="y", rotation=0)
+    figure.colorbar(axes[0, 0].collections[0], ax=axes[0].tolist(), label="share of the true emotion", shrink=0.7)
+    figure.suptitle(title, fontsize="medium")
     return figure
+
+
+def matrices_table(panels: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The numbers behind `confusion_figure`: columns source, true and one per predicted emotion."""
+    return pd.concat(
+        {name: table.rename_axis("true") for name, table in panels.items()}, names=["source"]
+    ).reset_index()
 
 
 def save_figure(figure: Figure, data: pd.DataFrame, study: str, name: str) -> None:
