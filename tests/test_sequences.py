@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lib.base.problems import InputProblem
 from lib.sequences import cutting
+from lib.study.choices import WINDOW_RULES
 
 SETTINGS = {"window_frames": 75, "window_minimum_frames": 35, "window_trimmed_frames": 110}
 
@@ -43,7 +44,7 @@ def test_one_window_rules(rule, expected):
     assert cutting.windows(110, rule) == expected
 
 
-@given(st.integers(0, 2000), st.sampled_from(cutting.RULES))
+@given(st.integers(0, 2000), st.sampled_from(WINDOW_RULES))
 def test_every_window_lies_in_the_clip_and_none_overlap(frames, rule):
     cut = cutting.windows(frames, rule)
     assert all(35 <= length <= 75 and start >= 0 and start + length <= frames for start, length in cut)

@@ -1,11 +1,13 @@
 """A study's file: what it may hold, and the sentence for what it may not."""
 
+import re
+
 import pytest
 import yaml
 
 from lib.base.paths import CONFIG
 from lib.base.problems import InputProblem
-from lib.study import study
+from lib.study import choices, study
 from lib.study.cells import flow, spelled
 from lib.study.paper import assumptions
 
@@ -184,3 +186,13 @@ def test_what_is_no_study_is_named(text, tmp_path):
 def test_an_unknown_name_lists_the_known(tmp_path):
     with pytest.raises(InputProblem, match="paper, paper-full, sample, sample-full, tiny"):
         study.load("sampel")
+
+
+def test_each_list_of_choices_is_the_one_of_the_code_that_follows_it():
+    from lib.sequences import splits
+
+    assert set(splits.PROTOCOLS) == set(choices.PROTOCOLS)
+    text = (CONFIG / "schema.yaml").read_text()
+    assert {"layers", *choices.definitions()} <= set(re.findall(r"#/\$defs/(\w+)", text))
+    for listed in choices.definitions().values():
+        assert str(listed.get("enum")).replace("'", "") not in text, "this list stands in lib/study/choices.py"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.base.locks import locked
 from lib.base.problems import InputProblem
 
 PROBLEM_COLUMNS = ["file", "problem", "remedy"]
@@ -85,7 +85,7 @@ def temporary_folder(path: Path) -> tuple[Path, int]:
         except FileNotFoundError:  # another process has just taken it for one that was left
             continue
         with suppress(OSError):  # some network disks cannot lock a folder: then none is removed either
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked(descriptor)
         if folder.exists():
             return folder, descriptor
         os.close(descriptor)
@@ -97,8 +97,8 @@ def clear_temporary(path: Path) -> None:
         with suppress(OSError):
             descriptor = os.open(left, os.O_RDONLY)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(left)
+                if locked(descriptor):
+                    shutil.rmtree(left)
             finally:
                 os.close(descriptor)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import multiprocessing
 import os
 import platform
@@ -11,6 +10,8 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from lib.base.locks import wait
 
 #: Environment variable that names the machine and the lock of the run that a job belongs to (see `lib.run.workflow`).
 LOCK = "STUDY_LOCK"
@@ -80,7 +81,7 @@ def end_jobs(name: str, seconds: float = 30.0) -> int:
 
 def _exit_when_free(path: str) -> None:
     with suppress(OSError), open(path) as lock:  # a disk without locks: then the job just goes on
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        wait(lock)
         os._exit(1)
 
 

@@ -18,7 +18,8 @@ from lib.base.paths import PAPER
 from lib.base.problems import InputProblem
 from lib.sequences.splits import PROTOCOLS
 from lib.study import paper
-from lib.study.cells import FRAME_ORDERS, spelled
+from lib.study.cells import spelled
+from lib.study.choices import BLOCKS, FRAME_ORDERS
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Rulebook:
 
 _TEXT = {"type": "string", "minLength": 1}
 _POINTS = {"type": "number", "exclusiveMinimum": 0, "maximum": 100}
-_LAYERS = {"enum": [5, 6, 7]}
+_LAYERS = {"enum": [*BLOCKS]}
 _BEST = ["best_test", "best_validation"]
 _LIST = {"type": "array", "minItems": 1, "uniqueItems": True}
 _KEYS = {
@@ -94,7 +95,7 @@ _HARDEST = _schema("seeds emotions", measures=("recall",))
 SCHEMAS = {
     "value": _schema(
         "paper margin", "seeds row emotions", ("accuracy", "recall", "precision", "loss"),
-        networks={**_LIST, "items": {"enum": [*_BEST, 5, 6, 7]}, "maxItems": 1},
+        networks={**_LIST, "items": {"enum": [*_BEST, *BLOCKS]}, "maxItems": 1},
         emotions={**_KEYS["emotions"], "maxItems": 1},
     ),
     "below": _schema("paper margin seeds", measures=("accuracy",)),

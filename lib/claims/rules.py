@@ -19,6 +19,7 @@ from lib.base.emotions import EMOTIONS
 from lib.claims.evidence import Answers, Evidence, Missing, counted
 from lib.claims.rulebook import Entry
 from lib.measures.intervals import Estimate, Spread, estimate
+from lib.study.choices import BLOCKS
 
 CODES = range(len(EMOTIONS))
 
@@ -99,7 +100,7 @@ def _chosen(evidence: Evidence, entry: Entry) -> tuple[Entry, Sequence, int]:
     if not isinstance(network, str):
         return entry, evidence.trainings(entry, network), 1
     part = network.removeprefix("best_")
-    cells = {layers: evidence.trainings(entry, layers) for layers in (5, 6, 7)}
+    cells = {layers: evidence.trainings(entry, layers) for layers in BLOCKS}
     by_part = replace(entry, measure="accuracy", part=part)
     best = max(cells, key=lambda layers: _measured(evidence, by_part, cells[layers]).value[0])
     return replace(entry, networks=[best]), cells[best], len(cells)

@@ -15,7 +15,7 @@ from lib.base.problems import InputProblem
 FPS = 30000 / 1001
 
 #: Assumption that says how a corpus' clips are cut into windows, by what the corpus is for.
-WINDOW_RULES = {"training": "window_rule", "transfer": "transfer_window_rule"}
+ROLES = {"training": "window_rule", "transfer": "transfer_window_rule"}
 
 
 class Shown(NamedTuple):
@@ -105,7 +105,7 @@ class Corpus:
     @property
     def window_rule(self) -> str:
         """Assumption that says how the clips are cut into windows."""
-        return WINDOW_RULES[self.role]
+        return ROLES[self.role]
 
     @property
     def cuts(self) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ The classifiers are scikit-learn's. Their answers are tables like those of `lib.
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +20,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from lib.base.arrays import read_npz
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.base.problems import InputProblem
 from lib.measures.votes import shares
-from lib.sequences.cutting import MASK_AGAIN
+from lib.sequences.actor_file import MASK_AGAIN
+from lib.sequences.actor_file import read as read_actor
 
 #: What a table of predictions says of a sequence before the prediction.
 COLUMNS = ["sequence", "clip", "window", "actor", "sex", "level", "emotion"]
@@ -138,21 +137,10 @@ def features(table: pd.DataFrame, faces: str | os.PathLike) -> pd.DataFrame:
 
 def _actor(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[int, int]]]:
     """Measures of an actor's frames, which of them count, and each clip's first frame and the one after its last."""
-    try:
-        stored = read_npz(path, "landmarks", "success", "clips", "offsets")
-        landmarks, success, clips, offsets = stored.values()
-        if landmarks.dtype.kind != "f" or landmarks.shape != (len(success), 68, 2) or success.dtype != bool:
-            raise ValueError("its arrays are not landmarks")
-        if clips.dtype.kind != "U" or offsets.dtype.kind != "i" or offsets.shape != (len(clips) + 1,):
-            raise ValueError("its clips are not named")
-        if (np.diff([0, *offsets, len(success)]) < 0).any():
-            raise ValueError("its clips and frames do not belong together")
-    except FileNotFoundError:
-        raise InputProblem(path, "is not there", "run `make reproduce` first") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise InputProblem(path, f"cannot be read ({error})", MASK_AGAIN) from None
+    (landmarks, success), spans = read_actor(path, "landmarks", "success")
+    if len(landmarks) != len(success):
+        raise InputProblem(path, "cannot be read (its landmarks are not one set per frame)", MASK_AGAIN)
     measures = frame_measures(landmarks)
-    spans = dict(zip(clips.tolist(), pairwise(offsets.tolist()), strict=True))
     return measures, success & np.isfinite(measures).all(axis=1), spans
 
 

@@ -7,7 +7,6 @@ sentence, and what a killed one left is unlocked by itself.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from lib.base.files import clear_temporary, telling_unwritable
+from lib.base.locks import locked
 from lib.base.paths import ROOT, in_workspace, relative, workspace
 from lib.base.problems import InputProblem
 from lib.base.processes import LOCK, available_memory, end_jobs, jobs_of, lock_name
@@ -49,7 +49,7 @@ def held() -> Iterator[IO[str]]:
         file = open(path, "a+")  # noqa: SIM115
     with file:
         name, deadline = lock_name(file.name), time.monotonic() + PATIENCE
-        while not (locked := _locked(file)):
+        while not (ours := _locked(file)):
             file.seek(0)
             number = file.read().strip()
             at_work = jobs_of(name)
@@ -61,7 +61,7 @@ def held() -> Iterator[IO[str]]:
                     workspace(), f"a study is running here already{by}", "wait for its end, or stop it; nothing is lost"
                 )
             time.sleep(0.1)
-        if locked is True:
+        if ours is True:
             end_jobs(name)
             clear_temporary(KERNELS)
         yield file
@@ -70,13 +70,10 @@ def held() -> Iterator[IO[str]]:
 def _locked(file: IO[str]) -> bool | str:
     """Whether the lock is ours; the reason as text where the disk has no locks, and Snakemake's own has to do."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return locked(file)
     except OSError as error:  # some network disks
         log.warning("%s cannot be locked (%s)", relative(file.name), error.strerror)
         return f"{error.strerror}"
-    return True
 
 
 def snakemake(*arguments: str) -> list[str]:

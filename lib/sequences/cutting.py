@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.lib.format import open_memmap
 
-from lib.base.arrays import map_npy, read_npz
+from lib.base.arrays import map_npy
 from lib.base.emotions import EMOTIONS
 from lib.base.files import written_atomically
 from lib.base.paths import in_workspace
 from lib.base.problems import InputProblem
-from lib.study.cells import FRAME_ORDERS
+from lib.sequences.actor_file import MASK_AGAIN
+from lib.sequences.actor_file import read as read_actor
+from lib.study.choices import FRAME_ORDERS, WINDOW_RULES
 
 #: What a row of sequences.csv says of its sequence, beside what clips.csv says of its clip.
 COLUMNS = ["sequence", "clip", "window", "first_frame", "frames", "padded", "frames_with_face", "label"]
 CLIP_COLUMNS = ["actor", "emotion", "sentence", "level", "sex", "age"]
-
-#: Remedy for an actor's file.
-MASK_AGAIN = "delete it and faces.csv and run again: only this actor is masked anew"
-
-RULES = ("windows", "first", "middle", "last", "split_at_150")
 
 
 def windows(frames: int, rule: str, length: int = 75, minimum: int = 35, trimmed: int = 110) -> list[tuple[int, int]]:
@@ -48,8 +44,8 @@ def windows(frames: int, rule: str, length: int = 75, minimum: int = 35, trimmed
     list of (first frame, frames)
         Empty for a clip under `minimum` frames.
     """
-    if rule not in RULES:
-        raise ValueError(f"unknown window rule {rule!r}; known are {', '.join(RULES)}")
+    if rule not in WINDOW_RULES:
+        raise ValueError(f"unknown window rule {rule!r}; known are {', '.join(WINDOW_RULES)}")
     if frames < minimum:
         return []
     kept = min(frames, length)
@@ -115,7 +111,7 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
     settings
         ``window_frames``, ``window_minimum_frames`` and ``window_trimmed_frames``.
     rule
-        One of :data:`RULES`.
+        One of `lib.study.choices.WINDOW_RULES`.
 
     Raises
     ------
@@ -133,7 +129,7 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
         sequences = None
         for actor, rows in table.groupby("actor", sort=True):
             path = faces_folder / f"{actor}.npz"
-            stored, spans = _actor_faces(path)
+            (stored,), spans = read_actor(path, "faces")
             for row in rows.itertuples():
                 start, end = spans.get(row.clip, (0, 0))
                 start += row.first_frame
@@ -156,20 +152,6 @@ def _take_space(path: Path) -> None:
     if hasattr(os, "posix_fallocate"):
         with open(path, "rb+") as file:
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-
-
-def _actor_faces(path: Path) -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
-    """Faces of an actor, and each clip's first frame among them and the one after its last."""
-    try:
-        stored = read_npz(path, "faces", "clips", "offsets")
-        faces, clips, offsets = stored["faces"], stored["clips"], stored["offsets"]
-        if faces.dtype != np.uint8 or faces.ndim != 4 or clips.dtype.kind != "U" or offsets.dtype.kind != "i":
-            raise ValueError("its arrays are not masked faces")
-        if clips.ndim != 1 or offsets.shape != (len(clips) + 1,) or (np.diff([0, *offsets, len(faces)]) < 0).any():
-            raise ValueError("its clips and frames do not belong together")
-        return faces, dict(zip(clips.tolist(), pairwise(offsets.tolist()), strict=True))
-    except (OSError, ValueError) as error:
-        raise InputProblem(path, f"cannot be read ({error})", MASK_AGAIN) from None
 
 
 class Reordered:

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-#: Orders of a sequence's frames: as filmed, or the two controls of notebook 10.
-FRAME_ORDERS = ("filmed", "shuffled", "last")
-
 
 def spelled(value: Any) -> str:
     """`value` as YAML and as a reader expect it: ``0.0001`` and not ``1e-4``, which YAML reads as text."""

@@ -15,9 +15,10 @@ import yaml
 
 from lib.base.paths import CONFIG, in_workspace
 from lib.base.problems import InputProblem
-from lib.corpora.corpus import WINDOW_RULES
+from lib.corpora.corpus import ROLES
 from lib.corpora.registry import CORPORA
 from lib.study.cells import Cell, Sensitivity, Uncertainty, slug
+from lib.study.choices import definitions
 from lib.study.paper import assumptions
 
 TRAINING = "04_training_run"
@@ -230,6 +231,7 @@ def _where(error: jsonschema.ValidationError) -> str:
 def _validator(assumptions_alone: bool) -> jsonschema.protocols.Validator:
     """The check of config/schema.yaml, for a whole study's file or for its assumptions alone."""
     schema = _read(CONFIG / "schema.yaml")
+    schema["$defs"] |= definitions()
     if assumptions_alone:
         schema = {"properties": {"assumptions": {"$ref": "#/$defs/assumptions"}}, "$defs": schema["$defs"]}
     return jsonschema.Draft202012Validator(schema)
@@ -325,7 +327,7 @@ def _by_role(path: Path, content: dict[str, Any]) -> dict[str, dict[str, Any]]:
     unknown = sorted((set(corpora) | rendered) - set(CORPORA))
     if unknown:
         raise InputProblem(path, f"names the corpus {unknown[0]}, which is unknown", f"name {' and '.join(CORPORA)}")
-    by_role = {role: [corpus for corpus in corpora if CORPORA[corpus].role == role] for role in WINDOW_RULES}
+    by_role = {role: [corpus for corpus in corpora if CORPORA[corpus].role == role] for role in ROLES}
     for role, named in by_role.items():
         if len(named) != 1:
             problem = f"must name one corpus for {role}, and names {' and '.join(named) or 'none'}"

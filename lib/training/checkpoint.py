@@ -7,7 +7,6 @@ whoever starts takes the newest that can be read.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import shutil
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import numpy as np
 
 from lib.base.arrays import read_npz
 from lib.base.files import telling_unwritable, written_atomically
+from lib.base.locks import locked
 from lib.base.paths import relative
 from lib.base.problems import InputProblem
 
@@ -74,10 +74,8 @@ def held(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / "lock", "w")  # noqa: SIM115
     with lock:  # the system lets go of it when the process dies, however it dies
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputProblem(folder, "another process is training here", "wait for its end or stop it") from error
+        if not locked(lock):
+            raise InputProblem(folder, "another process is training here", "wait for its end or stop it")
         for left in folder.glob(".epoch-*"):
             shutil.rmtree(left, ignore_errors=True)
         yield folder

@@ -13,13 +13,11 @@ import numpy as np
 import pandas as pd
 
 from lib.base.emotions import EMOTIONS
+from lib.study.choices import BLOCKS
 from lib.training.backend import keras, tf
 
 #: Shape of a sequence: frames, rows, columns, RGB.
 INPUT_SHAPE = (75, 28, 28, 3)
-
-#: Number of Conv3D blocks of a network that the paper calls by its number of layers.
-BLOCKS = {5: 1, 6: 2, 7: 3}
 
 #: The settings that decide what a network is and how it learns.
 SETTINGS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lib.base.locks import locked
 from lib.base.problems import InputProblem
 
 log = logging.getLogger(__name__)
@@ -89,10 +89,12 @@ def alone(folder: Path) -> Iterator[None]:
         raise InputProblem(folder, text, "check its permissions or name another folder with --to") from None
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            ours = locked(lock)
+        except OSError:  # a network disk without locks
+            ours = True
+        if not ours:
             text = "another download into this folder is running"
-            raise InputProblem(folder, text, "wait for it, or stop it first") from None
+            raise InputProblem(folder, text, "wait for it, or stop it first")
         yield
 
 

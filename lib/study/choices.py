@@ -1,0 +1,29 @@
+"""What a study's file may choose from. ``config/schema.yaml`` names these lists; each stands here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Networks: number of Conv3D blocks of the one that the paper calls by its number of layers.
+BLOCKS = {5: 1, 6: 2, 7: 3}
+
+#: How a clip is cut into windows, see `lib.sequences.cutting.windows`.
+WINDOW_RULES = ("windows", "first", "middle", "last", "split_at_150")
+
+#: Orders of a sequence's frames: as filmed, or the two controls of notebook 10.
+FRAME_ORDERS = ("filmed", "shuffled", "last")
+
+#: How sequences are dealt to the parts, see `lib.sequences.splits`.
+PROTOCOLS = ("paper", "clip", "actor", "mae-dfer")
+
+
+def definitions() -> dict[str, Any]:
+    """The lists as definitions of a JSON schema, by the names that ``config/schema.yaml`` uses."""
+    blocks = max(BLOCKS.values())
+    return {
+        "layers": {"enum": [*BLOCKS]},
+        "window_rule": {"enum": [*WINDOW_RULES]},
+        "frame_order": {"enum": [*FRAME_ORDERS]},
+        "split_protocol": {"enum": [*PROTOCOLS]},
+        "one_per_block": {"type": "array", "minItems": blocks, "maxItems": blocks},
+    }
