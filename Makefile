@@ -65,10 +65,11 @@ test: setup lint  ## run all tests
 test-slurm: setup  ## install a one-node Slurm (Debian, root) and run the tiny study on it: the numbers of a local run
 	$(BIN)/python tests/slurm/run_tiny_study.py
 
-lint: .venv/installed  ## check the style of modules, notebooks and workflow
+lint: .venv/installed  ## check the style of modules, notebooks and workflow, and the types of lib
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check -l 120 workflow/Snakefile
+	$(BIN)/mypy
 
 check-real: setup  ## mask real clips and compare with OpenFace: make check-real DATA=folder (without: four RAVDESS samples)
 	$(BIN)/python -m lib.faces.check_real $(if $(DATA),"$(DATA)")

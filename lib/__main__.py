@@ -29,10 +29,10 @@ log = logging.getLogger("lib")
 
 def check(study: Study) -> None:
     """Raise InputProblem for what a study's file asks and no rendering can give."""
-    for corpus, wanted in ({} if study.render is None else study.render).items():
-        if corpus != "seed":
+    for corpus in study.corpora:
+        if (wanted := study.rendering(corpus)) is not None:
             try:
-                plan(corpus, **wanted, seed=study.render["seed"])
+                plan(corpus, **wanted)
             except ValueError as error:
                 raise InputProblem(study.config, f"at render.{corpus}: {error}", "take fewer clips") from None
 
@@ -40,11 +40,9 @@ def check(study: Study) -> None:
 def render(study: Study, corpus: str, cores: int) -> None:
     """Render the synthetic corpus in the corpus' own layout."""
     check(study)
-    wanted = study.render[corpus]
-    folder = study.corpora[corpus]["folder"]
-    render_corpus(
-        corpus, folder, actors=wanted["actors"], clips=wanted["clips"], seed=study.render["seed"], processes=cores
-    )
+    if (wanted := study.rendering(corpus)) is None:
+        raise InputProblem(study.config, "has no corpora to render", "name a study that has render")
+    render_corpus(corpus, study.corpora[corpus]["folder"], **wanted, processes=cores)
 
 
 def list_clips(study: Study, corpus: str, cores: int) -> None:

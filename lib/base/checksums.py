@@ -156,12 +156,12 @@ def set_aside(seals: Iterable[Path], memory: dict[str, Any]) -> list[str]:
             said.append(f"{problem.file}: {problem.problem}; its step is made anew.")
             seal.unlink(missing_ok=True)
             continue
-        for path, problem in broken:
+        for path, what in broken:
             remedy = "it is made anew"
             if path.exists():
                 os.replace(path, path.with_name(f"{path.name}.damaged"))
                 remedy = f"it is kept as {path.name}.damaged and made anew"
-            said.append(str(InputProblem(path, problem, remedy)))
+            said.append(str(InputProblem(path, what, remedy)))
         if broken:
             seal.unlink()
     return said

@@ -53,7 +53,8 @@ def written_atomically(path: str | os.PathLike) -> Iterator[Path]:
         If the disk is full, or the folder cannot be written.
     """
     path = Path(path)
-    folder = lock = None
+    folder: Path | None = None
+    lock: int | None = None
     try:
         with telling_unwritable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,7 @@ def written_atomically(path: str | os.PathLike) -> Iterator[Path]:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
     finally:
-        if folder is not None:
+        if folder is not None and lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
 

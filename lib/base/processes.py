@@ -21,7 +21,12 @@ def end_with_parent() -> None:
     """End this worker of a process pool when the process that started it is gone (else it would wait for ever)."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+        def end() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=end, daemon=True).start()
 
 
 def lock_name(path: str) -> str:

@@ -51,7 +51,7 @@ def grim(text: str, total: int, scale: int = 100) -> dict[int, str]:
         Count to ``"rounded"``, ``"cut off"`` or ``"rounded or cut off"``; empty where no count fits.
     """
     value = Decimal(text)
-    step = Decimal(1).scaleb(value.as_tuple().exponent)
+    step = Decimal(1).scaleb(int(value.as_tuple().exponent))
     low = max(0, math.floor((value - step) * total / scale))
     high = min(total, math.ceil((value + step) * total / scale))
     fits = {}

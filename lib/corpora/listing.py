@@ -79,8 +79,8 @@ def _set_findings(clips: pd.DataFrame, leave_out: list[str]) -> tuple[pd.DataFra
 
 
 def _from_workspace(path: str) -> str:
-    path = Path(path)
-    return path.relative_to(workspace()).as_posix() if path.is_relative_to(workspace()) else str(path)
+    below = Path(path).is_relative_to(workspace())
+    return Path(path).relative_to(workspace()).as_posix() if below else path
 
 
 def checksums(files: Iterable[str], memory: str | os.PathLike, title: str) -> list[str]:

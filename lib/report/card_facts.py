@@ -34,7 +34,7 @@ def percent(value: float) -> str:
 
 def limits(low: float | None, high: float | None) -> str:
     """A 95 % interval of fractions as a card shows it."""
-    return "none" if pd.isna(low) else f"{100 * low:.1f} to {100 * high:.1f}"
+    return "none" if low is None or high is None or pd.isna(low) else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def _table(path: Path, *columns: str) -> pd.DataFrame:

@@ -87,7 +87,7 @@ def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minim
         :data:`CLIP_COLUMNS`.
     """
     usable = faces[faces["frames_with_face"] > 0][["clip", "frames", "frames_with_face"]]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for clip in clips.merge(usable, on="clip", validate="one_to_one").to_dict("records"):
         for window, (first, kept) in enumerate(windows(clip["frames"], rule, length, minimum, trimmed)):
             new = {"window": window, "first_frame": first, "frames": kept, "padded": length - kept}
@@ -126,7 +126,7 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
             faces_folder, "holds no clip that gives a sequence", "see problems_clips.csv and faces.csv beside it"
         )
     with written_atomically(array) as temporary:
-        sequences = None
+        sequences: np.memmap | None = None
         for actor, rows in table.groupby("actor", sort=True):
             path = faces_folder / f"{actor}.npz"
             (stored,), spans = read_actor(path, "faces")
@@ -142,7 +142,8 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
                     problem = f"does not hold the frames of {row.clip} that faces.csv lists"
                     raise InputProblem(path, problem, MASK_AGAIN)
                 sequences[row.sequence] = pad(window, length)
-        sequences.flush()
+        if sequences is not None:
+            sequences.flush()
         del sequences
     return table
 

@@ -99,7 +99,7 @@ class Study:
     def trained(self, cell: Cell, changes: Mapping[str, Any]) -> Cell:
         """`cell` with `changes` beside its own, less those that the study has anyway: equal trainings are equal."""
         changed = self.changed({**cell.changed, **changes})
-        return replace(cell, changes={name: changed.settings[name] for name in changed.changes})
+        return replace(cell, changes=tuple((name, changed.settings[name]) for name in changed.changes))
 
     def repeats(self, protocol: str) -> tuple[Cell, ...]:
         """The networks of notebook 10 under every seed of `protocol`; none if the study has no such runs."""
@@ -156,6 +156,10 @@ class Study:
     def transfer_corpus(self) -> str:
         """The corpus that they are only tested on."""
         return list(self.corpora)[-1]
+
+    def rendering(self, corpus: str) -> dict[str, Any] | None:
+        """``actors``, ``clips`` and ``seed`` of the synthetic `corpus`, or None where it is real."""
+        return None if self.render is None else {**self.render[corpus], "seed": self.render["seed"]}
 
     def data(self, corpus: str) -> Path:
         """Folder of what is made of `corpus`, with clips.csv."""
@@ -259,7 +263,7 @@ def _settings(path: Path, own: dict[str, Any], others: dict[str, Any]) -> dict[s
     return others | own
 
 
-def load(study: str | os.PathLike, folders: dict[str, str | os.PathLike] | None = None) -> Study:
+def load(study: str | os.PathLike, folders: Mapping[str, str | os.PathLike | None] | None = None) -> Study:
     """Read and check a study.
 
     Parameters

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lib.base.files import write_problems
 from lib.base.paths import relative, workspace
@@ -39,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             sys.stderr.write("\nStopped. Run the command again; it goes on from here.\n")
             return 130
-    for problem in problems[:LISTED]:
-        sys.stderr.write(f"{problem}\n")
+    for one in problems[:LISTED]:
+        sys.stderr.write(f"{one}\n")
     if problems:
         path = folders[corpora[0]].parent / "problems.csv"
         write_problems(problems, path)
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _obtain(corpus: str, folder: Path, options: argparse.Namespace) -> list[InputProblem]:
     # CREMA-D numbers its actors from 1001, RAVDESS from 1.
     actors = options.actors and [a for a in options.actors if (a > 1000) == (corpus == "cremad")]
-    common = {"actors": actors, "progress": not options.quiet}
+    common: dict[str, Any] = {"actors": actors, "progress": not options.quiet}
     if corpus == "ravdess":
         return ravdess.obtain(
             folder, zenodo=options.zenodo.rstrip("/"), all_modalities=options.all_modalities,

@@ -97,7 +97,7 @@ def obtain(
         if not wanted:
             raise InputProblem(folder / VIDEOS, "holds no pointer of a wanted clip", "check --actors and the folder")
         missing = verify(wanted, title="CREMA-D: verified", progress=progress)
-        size = sum(remote.bytes for remote in missing)
+        size = sum(remote.bytes or 0 for remote in missing)
         log.info(
             "CREMA-D: %d of %d clips are there; %d to fetch, %s", len(wanted) - len(missing), len(wanted),
             len(missing), gigabytes(size),
@@ -222,6 +222,11 @@ def _clone(folder: Path, repositories: Sequence[str]) -> None:
     raise InputProblem(folder, f"CREMA-D could not be cloned ({'; '.join(reasons)})", remedy)
 
 
+def _oid(remote: Remote) -> str:
+    """The name of an object in Git LFS, its SHA-256."""
+    return (remote.checksum or "").removeprefix("sha256:")
+
+
 class Store:
     """Addresses of Git-LFS objects, asked for in batches, from the next server where one refuses.
 
@@ -236,7 +241,7 @@ class Store:
     def __init__(self, servers: Sequence[str], remotes: Sequence[Remote], patience: Patience):
         self._servers = list(servers)
         self._patience = patience
-        self._objects = {remote.checksum.removeprefix("sha256:"): remote for remote in remotes}
+        self._objects = {_oid(remote): remote for remote in remotes}
         self._waiting = list(self._objects)
         self._actions: dict[str, tuple[str, dict[str, str]]] = {}
         self._lock = threading.Lock()
@@ -244,7 +249,7 @@ class Store:
 
     def locate(self, remote: Remote, again: bool) -> tuple[str, dict[str, str]]:
         """Address and headers of an object; `again` where the last address was refused. May raise InputProblem."""
-        oid = remote.checksum.removeprefix("sha256:")
+        oid = _oid(remote)
         with self._lock:
             if again:
                 self._actions.pop(oid, None)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 from tqdm import tqdm
@@ -263,7 +264,7 @@ def plain(error: Exception) -> str:
     return "no connection" if isinstance(error, requests.ConnectionError) else str(error)
 
 
-def ask(session: requests.Session, method: str, url: str, patience: Patience, **request: object) -> requests.Response:
+def ask(session: requests.Session, method: str, url: str, patience: Patience, **request: Any) -> requests.Response:
     """A small request, insisted on as `patience` says; raises requests.RequestException where it stays without.
 
     A status that another attempt would not change is returned, not raised.

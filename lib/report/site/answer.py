@@ -67,7 +67,7 @@ class Answer:
             counted = (found["ran"] == "yes").groupby(found["rule"], sort=False).agg(["sum", "size"])
             rows = tuple((rule, str(ran), str(of)) for rule, ran, of in counted.itertuples())
             return Table(f"{study.title}: the rules and whether they ran", (), ("rule", "ran", "of"), rows)
-        rows = tuple(
+        judged: tuple[tuple[str, ...], ...] = tuple(
             (
                 row.id,
                 row.statement,
@@ -79,7 +79,7 @@ class Answer:
             for row in found.itertuples()
         )
         caption = f"{study.title}: verdicts" if study.title else "Verdicts"
-        return Table(caption, (), ("claim", "statement", "verdict", "paper", "ours", "why"), rows)
+        return Table(caption, (), ("claim", "statement", "verdict", "paper", "ours", "why"), judged)
 
 
 def _read(path: str, study: Study) -> pd.DataFrame:

@@ -146,10 +146,12 @@ class Beside:
         for row in paper.table("table2").itertuples():
             printed = Share(round(row.ravdess_accuracy * clips / 100), clips)
             head = [f"{row.layers}-layer", f"{row.ravdess_accuracy:.1f} %"]
-            cell = ours.get(row.layers)
-            share = self.share(cell, "transfer") if cell else None
-            tail = [spelled(cell.learning_rate), str(share), share.interval, share.less(printed)]
-            rows.append(head + tail if cell else [*head, "–", NOT_RUN, "–", "–"])
+            if row.layers not in ours:
+                rows.append([*head, "–", NOT_RUN, "–", "–"])
+                continue
+            cell = ours[row.layers]
+            share = self.share(cell, "transfer")
+            rows.append([*head, spelled(cell.learning_rate), str(share), share.interval, share.less(printed)])
         theirs, own = self._names("RAVDESS", self.study.transfer_corpus)
         columns = ["network", "accuracy", "best rate", "accuracy", "95 % interval", "difference"]
         return self._table("Table 2, accuracy on the other corpus", [("", 1), (theirs, 1), (own, 3)], columns, rows, 1)

@@ -122,8 +122,8 @@ def _is_path(output: NotebookNode) -> bool:
 def heading(notebook: NotebookNode) -> tuple[str, str]:
     """Title and question of a notebook of the series, from its first cell."""
     first = notebook.cells[0].source
-    question = re.search(r"\*\*Question:\*\*\s*(.+)", first)
-    question = question.group(1) if question else ""
+    found = re.search(r"\*\*Question:\*\*\s*(.+)", first)
+    question = found.group(1) if found else ""
     return first.splitlines()[0].lstrip("# "), question[:1].upper() + question[1:]
 
 

@@ -24,5 +24,5 @@ class Finding:
 
 def some(names: Iterable[object], most: int = 5) -> str:
     """The first of `names` and how many more there are."""
-    names = [str(name) for name in names]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    texts = [str(name) for name in names]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -58,7 +58,7 @@ def examine(
     probe = ask_tensorflow() if tensorflow else None
     sections: dict[str, list[Finding]] = {"This machine": []}
     places: dict[str, Path] = {}
-    studies = {SAMPLE: ("sample", None), PAPER: (config, folders)}
+    studies = {SAMPLE: ("sample", {}), PAPER: (config, folders)}
     for section, (name, chosen) in studies.items():
         findings = sections[section] = []
         try:

@@ -90,8 +90,7 @@ def _check_published(folder: Path, corpus: str, name: str, checksums: bool) -> I
 
 def _rendered(study: Study, corpus: str) -> int:
     """Clips of a synthetic corpus that show one of the six emotions; the calm and surprised ones are left out."""
-    clips = plan(corpus, **study.render[corpus], seed=study.render["seed"])
-    return sum(clip.emotion in EMOTIONS for clip in clips)
+    return sum(clip.emotion in EMOTIONS for clip in plan(corpus, **(study.rendering(corpus) or {})))
 
 
 def check_runs(study: Study) -> Finding:
