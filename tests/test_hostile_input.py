@@ -238,13 +238,13 @@ def odd_names(rng, good, count):
     return sorted(names)
 
 
-@pytest.mark.parametrize("corpus", [cremad, ravdess], ids=lambda corpus: corpus.CORPUS)
+@pytest.mark.parametrize("corpus", [cremad, ravdess], ids=lambda corpus: corpus.NAME)
 def test_file_names(tmp_path, corpus):
     """400 names each: every file is used, listed, or hidden; those outside the scheme are never used."""
     good = {
         "cremad": ["1001_DFA_ANG_XX.flv", "1091_IEO_SAD_HI.flv", "9001_WSI_NEU_XX.flv"],
         "ravdess": ["01-01-05-02-02-01-01.mp4", "01-01-01-01-01-02-24.mp4"],
-    }[corpus.CORPUS]
+    }[corpus.NAME]
     for turn in range(8):
         folder = tmp_path / str(turn)
         inside = folder / ("VideoFlash" if corpus is cremad else "Actor_01")

@@ -163,3 +163,14 @@ def test_a_notebooks_rule_depends_on_every_room_that_it_needs():
         found = set(rooms.of_notebook(path))
         assert "base" in found and "study" in found, path
         assert found == found.union(*(rooms.of_room(room) for room in found)), path
+
+
+#: What a module may have at the most, and those that still have more.
+LINES, LONG = 300, {"training/loop.py": 320}
+
+
+def test_a_module_reads_in_one_sitting():
+    for path in sorted(rooms.LIB.rglob("*.py")):
+        name = path.relative_to(rooms.LIB).as_posix()
+        count = len(path.read_text(encoding="utf-8").splitlines())
+        assert count <= LONG.get(name, LINES), f"{name} has {count} lines; give a part of it a module of its own"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,13 +17,14 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from lib.base.checksums import code_digest
-from lib.base.files import write_text, written_atomically
+from lib.base.files import write_text
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_parent
 from lib.corpora.corpus import FPS, Rendering, Shown
 from lib.corpora.registry import CORPORA
 from lib.synthetic.actors import cast
 from lib.synthetic.dials import DIALS, Dials
+from lib.synthetic.files import count_frames, write_csv, write_video
 from lib.synthetic.motion import perform
 from lib.synthetic.render import render_take
 from lib.synthetic.stage import STUDIOS
@@ -147,7 +147,7 @@ def frames_of(path: str | os.PathLike, seed: int) -> Iterator[tuple[np.ndarray, 
     `seed` is the one that the corpus was rendered with; the number of frames is the file's.
     """
     path = Path(path)
-    yield from render_clip(Clip(_corpus_of(path), path.stem, _count_frames(path)), seed)
+    yield from render_clip(Clip(_corpus_of(path), path.stem, count_frames(path)), seed)
 
 
 def _corpus_of(path: Path) -> str:
@@ -160,59 +160,9 @@ def _corpus_of(path: Path) -> str:
     raise ValueError(f"{path.name!r} is named after no corpus")
 
 
-def _count_frames(path: Path) -> int:
-    """Frames that the file's header promises; 0 where it cannot be opened."""
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    try:
-        return int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
-    finally:
-        capture.release()
-
-
-def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, fourcc: str) -> int:
-    """Write RGB frames to `path` under a temporary name, rename it when complete, and return their number.
-
-    Raises
-    ------
-    InputProblem
-        The encoder is missing, or the file does not hold all frames (a full disk).
-    """
-    count, writer = 0, None
-    with written_atomically(path) as temporary:
-        try:
-            for frame in frames:
-                if writer is None:
-                    size = frame.shape[1::-1]
-                    code = 2 if fourcc == "FLV1" else cv2.VideoWriter_fourcc(*fourcc)  # 2: FLV's own number
-                    writer = cv2.VideoWriter(str(temporary), cv2.CAP_FFMPEG, code, fps, size)
-                    if not writer.isOpened():
-                        raise InputProblem(
-                            path, f"cannot be written as {fourcc}", "reinstall OpenCV from the lock file"
-                        )
-                writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-                count += 1
-        finally:
-            if writer is not None:
-                writer.release()
-        written = _count_frames(temporary)
-        if written != count or count == 0:
-            raise InputProblem(
-                path, f"holds {written} of {count} frames after writing", "see that the disk has room and run again"
-            )
-    return count
-
-
 def _render_file(clip: Clip, path: Path, seed: int) -> int:
     cv2.setNumThreads(1)  # one process a core
     return write_video(path, (frame for frame, _ in render_clip(clip, seed)), FPS, clip.rendering.fourcc)
-
-
-def _write_csv(path: Path, header: tuple, rows: list) -> None:
-    """Write a CSV in CREMA-D's quoting: text quoted, numbers bare."""
-    with written_atomically(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(rows)
 
 
 def _make_room(corpus: str, folder: Path, planned: list[Path], stamp: dict) -> None:
@@ -286,7 +236,7 @@ def render_corpus(
     if rendering.tables is not None:
         people = [cast(rendering.first_actor + k) for k in range(actors)]
         for name, (header, rows) in rendering.tables(people, [clip.name for clip in planned]).items():
-            _write_csv(folder / name, header, rows)
+            write_csv(folder / name, header, rows)
     processes = min(processes or len(os.sched_getaffinity(0)), len(jobs)) if jobs else 1
     with tqdm(
         total=sum(job[0].frames for job in jobs), unit="frame", desc=f"{corpus} sample", disable=not progress
