@@ -168,7 +168,7 @@ def test_the_assumptions_that_differ_are_listed(study, texts):
     card = texts["model_card"]
     for name in study.own_settings:
         assert rows(card, f"`{name}`"), name
-    assert rows(card, "`face_backend`")[0][1:3] == ["mesh", "openface"]
+    assert rows(card, "`face_backend`")[0][1:4] == ["open", "mesh", "openface"]
 
 
 def test_clips_in_are_clips_used_and_clips_named(study, texts):

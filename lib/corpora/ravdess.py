@@ -49,7 +49,7 @@ def parse_name(clip: str) -> dict:
 def list_clips(folder: str | os.PathLike, modality: str = "01") -> tuple[pd.DataFrame, list[InputProblem]]:
     """Speech clips of RAVDESS, or of a corpus in its layout, that show one of the six emotions.
 
-    Song, the other modalities, calm and surprised are left out, as in the paper.
+    Calm and surprised are left out, as in the paper; song and the other modalities too, which it does not mention.
 
     Parameters
     ----------

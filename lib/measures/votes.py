@@ -18,7 +18,7 @@ ANSWERS = ("rating", "plurality")
 
 
 def read_votes(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
-    """Read the face-only votes, a row a clip.
+    """Read the face-only votes, one row per clip.
 
     Returns
     -------

@@ -142,10 +142,11 @@ def _differing(study: Study) -> pd.DataFrame:
         names.append("face_backend")
     rows = [
         {
-            "assumption": f"`{name}`",
+            "setting": f"`{name}`",
+            "in the paper": "stated" if stated[name].stated else "open",
             "this study": spelled(study.settings[name]),
-            "the paper's study": "openface" if name == "face_backend" else spelled(stated[name].value),
-            "reason for the latter": stated[name].reason,
+            "for the paper": "openface" if name == "face_backend" else spelled(stated[name].value),
+            "reason": stated[name].reason,
         }
         for name in dict.fromkeys(names)
     ]
