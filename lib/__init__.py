@@ -1,1 +1,5 @@
-"""The shared code of the study: what the numbered notebooks import."""
+"""Helpers of the reproducibility study. Import it before NumPy: it makes the numbers those of every processor."""
+
+from lib.base import numerics
+
+numerics.prepare()

@@ -36,11 +36,13 @@ NEIGHBOURS = {
 class Dials:
     """What decides how well a network can tell the emotions apart.
 
-    The first four matter most. Lengths are fractions of a face's half width, angles degrees, noise grey levels.
+    The first six matter most. Lengths are fractions of a face's half width, angles degrees, noise grey levels.
     """
 
-    amplitude: float = 1.1  #: scale of all action units of an emotion: higher is easier
-    idiosyncrasy: float = 0.30  #: how far an actor's habits bend each unit of each emotion (0 none, 1 wild)
+    amplitude: float = 1.2  #: scale of all action units of an emotion: higher is easier
+    displacement: float = 0.5  #: how far action units move the skin, hence the landmarks, per unit of strength
+    relief: float = 2.5  #: how deep their wrinkles and bulges are, per unit of strength
+    idiosyncrasy: float = 0.25  #: how far an actor's habits bend each unit of each emotion (0 none, 1 wild)
     tinge: float = 0.3  #: largest share of a neighbouring emotion mixed into a clip
     talk: float = 1.0  #: how far speech moves the mouth
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -99,6 +100,8 @@ def render_take(studio: Studio, number: int, take: Take, rng, dials: Dials) -> I
     deltas = [(area, delta * gain) for area, delta in deltas]
     tile = _noise(studio.height + 61, studio.width + 67, dials.noise)
 
+    shown = dials.relief * wrinkles.weights(take)
+    take = replace(take, aus=dials.displacement * take.aus)
     amplitudes = muscles.controls(actor, take)
     moved = (canvas.scale * amplitudes @ grid).astype(np.float32).reshape(n, *shape, 2)
     points = muscles.shape(actor, take, amplitudes)
@@ -124,7 +127,6 @@ def render_take(studio: Studio, number: int, take: Take, rng, dials: Dials) -> I
     nodes = np.stack(nodes, axis=-1).astype(np.float32)
     corner = (_PIVOT[:2] - (LEFT, TOP)) * canvas.scale - 0.5
     features = Features(actor, scale, gain, lift)
-    shown = wrinkles.weights(take)
     for i in range(n):
         # Backwards: picture -> head turned back (its depth by iteration) -> skin moved back -> portrait's pixel.
         flat = np.linalg.inv(turn[i, :2, :2]) * canvas.scale

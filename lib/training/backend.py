@@ -9,13 +9,14 @@ import os
 import tempfile
 from contextlib import contextmanager
 
+from lib.base.numerics import ONEDNN_ISA, check_processor
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only, from the C++ half, which reads it once
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 # cuBLAS keeps a workspace a stream: without this, an LSTM on a GPU may sum in another order each time.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-# 16-bit convolutions on a CPU: some virtual machines announce AMX and then end the process that uses it.
-# Does not touch float32, which has no AMX form.
-os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
+
+check_processor()  # a kernel that the processor lacks would end the process without a word
 
 
 @contextmanager
@@ -35,24 +36,39 @@ def _stderr_shut():
             os.close(kept)
 
 
-with _stderr_shut():  # a greeting by oneDNN that no log level silences would stand in every notebook
+with _stderr_shut():  # a start-up message by oneDNN that no log level silences would stand in every notebook
     import keras
     import tensorflow as tf
 
-__all__ = ["configure", "keras", "tf"]
+__all__ = ["configure", "environment", "keras", "tf"]
+
+_numerics: str | None = None  # what `configure` was given
 
 
-def configure(threads: int = 1) -> None:
+def configure(threads: int = 1, numerics: str = "portable") -> None:
     """Make TensorFlow deterministic, on `threads` CPU threads, and frugal with a GPU's memory.
 
     Call it once, before anything is computed. Another number of threads gives other last digits, because
     sums are then taken in another order.
+
+    Parameters
+    ----------
+    threads
+        Of one operation; two operations never run at once.
+    numerics : {"portable", "native"}
+        The kernels that every x86-64 processor with AVX2 has, hence the same bytes on all of them, or this
+        processor's best ones.
 
     Raises
     ------
     RuntimeError
         If TensorFlow has computed already with other settings.
     """
+    global _numerics
+    if _numerics not in (None, numerics):
+        raise RuntimeError(f"configure() comes too late: TensorFlow is already running with {_numerics} numerics")
+    _numerics = numerics
+    os.environ["ONEDNN_MAX_CPU_ISA"] = ONEDNN_ISA[numerics]  # oneDNN reads it at its first operation
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -66,10 +82,11 @@ def configure(threads: int = 1) -> None:
 
 
 def environment() -> dict:
-    """What besides the parameters decides the last digits of a training: versions, threads, devices."""
+    """What besides the parameters decides the last digits of a training: versions, kernels, threads, devices."""
     return {
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
+        "numerics": _numerics or "portable",
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "gpus": len(tf.config.get_visible_devices("GPU")),
     }

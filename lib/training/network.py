@@ -14,7 +14,7 @@ import pandas as pd
 
 from lib.base.emotions import EMOTIONS
 from lib.study.choices import BLOCKS
-from lib.training.backend import keras, tf
+from lib.training.backend import environment, keras, tf
 
 #: Shape of a sequence: frames, rows, columns, RGB.
 INPUT_SHAPE = (75, 28, 28, 3)
@@ -44,6 +44,73 @@ SETTINGS = (
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 #: Small gradients vanish in float16 unless the loss is scaled up meanwhile.
 FLOAT16_LOSS_SCALE = 1024.0
+
+
+@keras.saving.register_keras_serializable(package="lib")
+class Orthogonal(keras.initializers.Initializer):
+    """Keras' Orthogonal by NumPy: TensorFlow's QR rounds differently with the size of the processor's caches."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None):
+        """A tensor of `shape` (two axes), float32, with orthonormal rows or columns (Saxe et al. 2014)."""
+        normal = np.random.default_rng(self.seed).standard_normal((max(shape), min(shape)))
+        q, r = np.linalg.qr(normal)
+        q *= np.sign(np.diag(r))
+        return tf.constant(q.T if shape[0] < shape[1] else q, dtype or "float32")
+
+    def get_config(self):
+        """What `keras.saving` writes."""
+        return {"seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="lib")
+class FoldedConv3D(keras.layers.Conv3D):
+    """Keras' Conv3D whose kernel's gradient is, on a CPU, that of one 2-D convolution for each of its frames.
+
+    A frame of the kernel sees every picture at a fixed distance in time, so its gradient is that of a 2-D
+    convolution of the pictures before or after. oneDNN has a fast form of it for AVX2, and none of the 3-D
+    gradient. Same weights, same values (to rounding). Strides in time, 16 bits, GPUs and native numerics take
+    Keras' own code.
+    """
+
+    def call(self, inputs):
+        """Convolve `inputs`, float32 ``(batch, frames, rows, columns, channels)``."""
+        plain = self.strides[0] == 1 and self.padding == "same" and self.compute_dtype == "float32"
+        if not plain or tf.config.get_visible_devices("GPU") or environment()["numerics"] == "native":
+            return super().call(inputs)
+        strides = (1, *self.strides, 1)
+        frames, rows, columns, channels, filters = self.kernel.shape
+
+        @tf.custom_gradient
+        def convolve(x, kernel):
+            def gradient(dy):
+                dx = tf.raw_ops.Conv3DBackpropInputV2(
+                    input_sizes=tf.shape(x), filter=kernel, out_backprop=dy, strides=strides, padding="SAME"
+                )
+                pictures = tf.reshape(x, (-1, *x.shape[2:]))
+                gradients = []
+                for ahead in range(-((frames - 1) // 2), frames // 2 + 1):  # of the output's frame
+                    # The first or last frames of a sequence have nothing there: neither the next sequence's pictures.
+                    kept = dy[:, max(0, -ahead) : dy.shape[1] - max(0, ahead)]
+                    outside = [[0, 0], [max(0, -ahead), max(0, ahead)], [0, 0], [0, 0], [0, 0]]
+                    changes = tf.reshape(tf.pad(kept, outside), (-1, *dy.shape[2:]))
+                    n = tf.shape(pictures)[0]
+                    gradients.append(
+                        tf.raw_ops.Conv2DBackpropFilter(
+                            input=pictures[max(0, ahead) : n + min(0, ahead)],
+                            filter_sizes=(rows, columns, channels, filters),
+                            out_backprop=changes[max(0, -ahead) : n + min(0, -ahead)],
+                            strides=strides[1:],
+                            padding="SAME",
+                        )
+                    )
+                return dx, tf.stack(gradients)
+
+            return tf.nn.conv3d(x, kernel, strides, "SAME"), gradient
+
+        return convolve(inputs, tf.convert_to_tensor(self.kernel)) + self.bias
 
 
 @keras.saving.register_keras_serializable(package="lib")
@@ -174,7 +241,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
     inputs = keras.Input(INPUT_SHAPE, dtype="uint8", name="sequence")
     x = k.Rescaling(settings["input_scale"], name="scale")(inputs)
     for block in range(1, BLOCKS[layers] + 1):
-        x = k.Conv3D(
+        x = FoldedConv3D(
             settings["filters"][block - 1],
             tuple(settings["kernel"]),
             strides=strides if stride else 1,
@@ -197,7 +264,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
         x = (FusedLSTM if last else k.LSTM)(
             settings["lstm_units"],
             kernel_initializer=random(uniform),
-            recurrent_initializer=random(keras.initializers.Orthogonal),
+            recurrent_initializer=random(Orthogonal),
             dropout=settings["lstm_dropout"] if at_input else 0.0,
             seed=int(seed),
             return_sequences=not last,
