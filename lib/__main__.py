@@ -89,7 +89,7 @@ def predict_transfer(study: Study, run: str) -> None:
     """Let the network of `run` predict the second corpus as ``transfer_window_rule`` cuts it."""
     from lib.training import loop  # which loads TensorFlow
 
-    loop.configure(1)
+    loop.configure(1, study.numerics)
     array, table = cutting.load(study.sequences(study.transfer_corpus))
     folder = study.runs(TRAINING) / run
     model = loop.load_model(folder / "model.keras")

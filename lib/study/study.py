@@ -23,7 +23,7 @@ TRAINING = "04_training_run"
 FACES = ("face_backend", "face_interpolation")
 
 #: What a study that extends another has from it.
-SHARED = ("title", "corpora", "render", "openface_folder", "assumptions", "grid")
+SHARED = ("title", "corpora", "render", "openface_folder", "assumptions", "numerics")
 
 #: Assumptions that belong to a study as a whole: no single training can change them.
 WHOLE = ("emotion_order", "window_frames", "transfer_modality", "leave_out", "selection")
@@ -51,6 +51,8 @@ class Study:
         Names of the assumptions in which the study differs from ``paper/assumptions.yaml``.
     grid
         The cells, in the order of Table 1.
+    numerics
+        ``portable`` (the same bytes on every x86-64 processor with AVX2) or ``native``, of the trainings.
     base
         Name of the study whose data and trainings it shares; its own name unless its file ``extends`` another.
     uncertainty, sensitivity
@@ -69,6 +71,7 @@ class Study:
     own_settings: tuple[str, ...]
     grid: tuple[Cell, ...]
     base: str
+    numerics: str = "portable"
     uncertainty: Uncertainty | None = None
     sensitivity: Sensitivity | None = None
     changes: tuple[str, ...] = ()
@@ -224,6 +227,7 @@ def load(study: str | os.PathLike, folders: Mapping[str, str | os.PathLike | Non
         own_settings=tuple(own),
         grid=grid,
         base=base,
+        numerics=content.get("numerics", "portable"),
         uncertainty=_uncertainty(path, content.get("uncertainty")),
         sensitivity=_sensitivity(path, content.get("sensitivity")),
     )
