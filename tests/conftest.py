@@ -1,5 +1,7 @@
 """Fixtures shared by all tests."""
 
+import lib  # noqa: F401, I001  before NumPy, which any plugin may import
+
 import os
 from pathlib import Path
 

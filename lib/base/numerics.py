@@ -81,6 +81,4 @@ def check_processor() -> None:
         from lib.base.problems import InputProblem
 
         problem = f"names a processor without {' and '.join(missing)}, which all numbers here need"
-        raise InputProblem(
-            "/proc/cpuinfo", problem, "use an x86-64 processor that has them (Intel 2013, AMD 2015 or later)"
-        )
+        raise InputProblem("/proc/cpuinfo", problem, "use one that has them (Intel 2013, AMD 2015 or later)")
