@@ -14,7 +14,7 @@ MODELS := data/models/face_detection_short_range.tflite data/models/face_landmar
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # a progress bar's line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup reproduce site reproduce-full data doctor paper paper-full lab test test-slurm lint bench check-real simulate-rules notebooks clean
+.PHONY: help setup reproduce verify test-portable site reproduce-full data doctor paper paper-full lab test test-slurm lint bench check-real simulate-rules notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,6 +37,10 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 	@$(BIN)/python -m lib check --study $(STUDY)
 	$(SNAKEMAKE) --config study=$(STUDY)
 	@$(BIN)/python -m lib summarise --study $(STUDY)
+	@$(BIN)/python -m lib.run.verify --study $(STUDY) || true
+
+verify: .venv/installed  ## compare what `make reproduce` made with what is committed, byte by byte
+	@$(BIN)/python -m lib.run.verify --study $(STUDY)
 
 reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and sensitivities: another quarter of an hour
 	$(SNAKEMAKE) --config study=sample-full
@@ -61,6 +65,9 @@ lab: setup  ## open JupyterLab on the notebooks
 
 test: setup lint  ## run all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-portable: setup  ## the same bytes under five emulated processors as natively (Debian's qemu-user; over an hour)
+	$(BIN)/python tests/portable/emulated.py
 
 test-slurm: setup  ## install a one-node Slurm (Debian, root) and run the tiny study on it: the numbers of a local run
 	$(BIN)/python tests/slurm/run_tiny_study.py

@@ -1,0 +1,152 @@
+"""Whether the tables and figures just made are the committed ones: ``python -m lib.run.verify --study sample``.
+
+Compared are the bytes of every table and of the CSV behind every figure with those of the last commit, and the numbers
+that every recorded training measured with ``tests/sample_runs``. Pictures are not: they differ with the fonts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+
+from lib.base.numerics import is_portable_machine
+from lib.base.paths import ROOT, workspace
+from lib.base.problems import InputProblem
+from lib.study import TRAINING, Study, load
+
+log = logging.getLogger("lib.run.verify")
+
+#: Committed measurements of the sample's trainings.
+RECORD = ROOT / "tests" / "sample_runs"
+SHOWN = 20  # rows of the table of differences
+
+
+def committed(path: Path) -> bytes:
+    """The bytes of `path`, relative to the checkout, in the last commit.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If this is no git checkout, or the commit does not hold the file.
+    """
+    done = subprocess.run(["git", "show", f"HEAD:{path.as_posix()}"], cwd=ROOT, capture_output=True, check=False)
+    if done.returncode:
+        raise InputProblem(ROOT / path, "is not in the last commit", "clone the repository with git to compare")
+    return done.stdout
+
+
+def pairs(study: Study) -> Iterator[tuple[str, Path, bytes]]:
+    """Name, file just made and committed bytes of all that is compared."""
+    for folder in ("tables", "figures"):
+        listing = subprocess.run(
+            ["git", "ls-tree", "-r", "--name-only", "HEAD", f"{folder}/{study.name}/"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        for name in listing.stdout.split():
+            if name.endswith(".csv"):
+                yield name, workspace() / name, committed(Path(name))
+    if study.base == "sample":
+        for file in sorted(RECORD.glob("*/*")):
+            made = study.runs(TRAINING) / file.parent.name / file.name
+            yield f"{file.parent.name}/{file.name}", made, file.read_bytes()
+
+
+def _numbers(name: str, content: bytes) -> pd.Series:
+    """All numbers of a file in their order; of a ``metrics.json`` by name."""
+    if name.endswith(".json"):
+        entries = json.loads(content)
+        return pd.Series({k: v for k, v in entries.items() if isinstance(v, int | float)}, dtype=float)
+    return pd.Series(pd.read_csv(BytesIO(content)).select_dtypes("number").to_numpy().ravel(), dtype=float)
+
+
+def difference(name: str, made: bytes, wanted: bytes) -> float:
+    """The largest difference between two files' numbers; infinite where their forms differ, 0 where only text does."""
+    try:
+        ours, theirs = _numbers(name, made), _numbers(name, wanted)
+    except ValueError:
+        return math.inf
+    if len(ours) != len(theirs):
+        return math.inf
+    return float((ours - theirs).abs().max()) if len(ours) else 0.0
+
+
+def compare(study: Study) -> tuple[int, pd.DataFrame]:
+    """Number of files compared, and one row per file that differs: ``file``, ``largest difference``."""
+    count, rows = 0, []
+    for name, path, wanted in pairs(study):
+        count += 1
+        if not path.is_file():
+            rows.append((name, "is missing"))
+        elif (made := path.read_bytes()) != wanted:
+            rows.append((name, f"{difference(name, made, wanted):.6g}"))
+    return count, pd.DataFrame(rows, columns=["file", "largest difference"])
+
+
+def spread(study: Study) -> pd.DataFrame:
+    """Of each repeated network: mean and standard deviation of the committed test accuracies, and ours.
+
+    For machines whose bits cannot be equal (64-bit Arm, macOS, GPUs): ``inside`` is whether our mean lies within two
+    standard deviations of the committed mean.
+    """
+    rows = []
+    for cell in study.uncertainty.cells if study.uncertainty else ():
+        runs = [study.trained(cell, {"seed": seed}).run for seed in study.uncertainty.seeds]
+        folders = [(RECORD / run, study.runs(TRAINING) / run) for run in runs]
+        values = [
+            [json.loads((folder / "metrics.json").read_text())["test_accuracy"] for folder in pair]
+            for pair in folders
+            if all((folder / "metrics.json").is_file() for folder in pair)
+        ]
+        if len(values) > 1:
+            recorded, ours = pd.DataFrame(values)[0], pd.DataFrame(values)[1]
+            inside = abs(ours.mean() - recorded.mean()) <= 2 * recorded.std()
+            rows.append((cell.label, len(values), recorded.mean(), recorded.std(), ours.mean(), inside))
+    columns = ["network", "seeds", "committed mean", "committed sd", "mean here", "inside"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def report(study: Study) -> int:
+    """Say in one line, or in a table, how what was made compares; the exit code."""
+    count, differing = compare(study)
+    if not count:
+        log.error("nothing of the study %s is committed, so there is nothing to compare", study.name)
+        return 1
+    if differing.empty:
+        log.info("all %d files equal those committed", count)
+        return 0
+    log.info("%s", differing.head(SHOWN).to_string(index=False))
+    if len(differing) > SHOWN:
+        log.info("... and %d more", len(differing) - SHOWN)
+    log.info("%d of %d files differ from those committed", len(differing), count)
+    if is_portable_machine() and study.numerics == "portable":
+        return 1
+    judged = spread(study)
+    log.info("Equal bytes cannot be had on this machine or with native kernels; by the spread between seeds:")
+    log.info("%s", judged.round(4).to_string(index=False))
+    return 0 if len(judged) and judged["inside"].all() else 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare; 0 if all is as committed, 1 with a table if not."""
+    parser = argparse.ArgumentParser(prog="python -m lib.run.verify", description=__doc__)
+    parser.add_argument("--study", default="sample")
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        return report(load(chosen.study))
+    except InputProblem as problem:
+        log.error("%s", problem)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
