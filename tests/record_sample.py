@@ -1,7 +1,7 @@
 """Execute the committed notebooks in place, and keep what the sample's trainings measured: `make notebooks`.
 
-The record in tests/sample_runs/ lets nbval check every number of notebooks 05 to 12 on any machine: another processor
-trains to other last digits, but the same predictions must give the same tables.
+The record in tests/sample_runs/ lets nbval check every number of notebooks 05 to 12 without training, and `make verify`
+compare what was trained anew.
 """
 
 import shutil

@@ -1,10 +1,13 @@
 """nbval over every committed notebook: each runs, and each checked number is the committed one."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -18,7 +21,7 @@ SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
-    """A workspace with the sample up to its sequences, and the recorded runs of its grid."""
+    """A workspace with the sample up to its sequences, which all notebooks read and none may change."""
     workspace = tmp_path_factory.mktemp("sample")
     variables = {**os.environ, "STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
     targets = [f"data/sample/{corpus}/sequences.csv" for corpus in ("cremad", "ravdess")]
@@ -26,12 +29,28 @@ def environment(tmp_path_factory):
     command += ["--snakefile", str(ROOT / "workflow/Snakefile"), "--directory", str(workspace), *targets]
     done = subprocess.run([*command, "--config", "study=sample"], env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    shutil.copytree(RECORD, workspace / "papermill_runs/sample/04_training_run")
     return variables
+
+
+def contents(folder):
+    """Digest of every file below `folder`, by name."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and ".snakemake" not in path.parts)
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def own_workspace(path, environment):
+    """A workspace of the notebook's own: the shared data, and a copy of the recorded runs that it may replace."""
+    shared = Path(environment["STUDY_WORKSPACE"])
+    workspace = shared.parent / f"{path.stem}-{uuid.uuid4().hex[:8]}"
+    workspace.mkdir()
+    (workspace / "data").symlink_to(shared / "data")
+    shutil.copytree(RECORD, workspace / "papermill_runs/sample/04_training_run")
+    return workspace
 
 
 def nbval(path, environment):
     """Run nbval as a user's CI does; the notebook's unchecked cells must run, its checked ones must be equal."""
+    environment = {**environment, "STUDY_WORKSPACE": str(own_workspace(path, environment))}
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-x", "-q", str(path)]
     options = ["-p", "no:cacheprovider", "--nbval-cell-timeout", "900", "-o", "addopts=", "--timeout", "0"]
     return subprocess.run([*command, *options], env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
@@ -39,14 +58,24 @@ def nbval(path, environment):
 
 @pytest.fixture(scope="session")
 def checked(environment):
-    """What nbval says of every notebook, two at a time."""
+    """What nbval says of every notebook, two at a time, and what it changed of the files that all read."""
+    data = Path(environment["STUDY_WORKSPACE"]) / "data"
+    before = contents(data) | contents(RECORD)
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(SERIES, pool.map(lambda path: nbval(path, environment), SERIES), strict=True))
+        results = dict(zip(SERIES, pool.map(lambda path: nbval(path, environment), SERIES), strict=True))
+    after = contents(data) | contents(RECORD)
+    return results, sorted(name for name in before | after if before.get(name) != after.get(name))
 
 
 @pytest.mark.parametrize("path", SERIES, ids=lambda path: path.stem)
 def test_the_notebook_gives_its_committed_numbers(path, checked):
-    assert checked[path].returncode == 0, checked[path].stdout[-6000:]
+    results, _ = checked
+    assert results[path].returncode == 0, results[path].stdout[-6000:]
+
+
+def test_no_notebook_changes_what_another_one_reads(checked):
+    _, changed = checked
+    assert changed == []
 
 
 def test_a_changed_number_fails(environment, tmp_path):
