@@ -42,7 +42,7 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 verify: .venv/installed  ## compare what `make reproduce` made with what is committed, byte by byte
 	@$(BIN)/python -m lib.run.verify --study $(STUDY)
 
-reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and sensitivities: another quarter of an hour
+reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and sensitivities: hours on two cores
 	$(SNAKEMAKE) --config study=sample-full
 
 site: $(if $(filter paper%,$(STUDY)),$(STUDY),reproduce)  ## build the page, site/index.html: the answer, tables, notebooks (STUDY=...)

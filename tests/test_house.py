@@ -61,11 +61,15 @@ def test_every_assumption_has_a_reason():
 
 def test_the_readme_gives_the_numbers_of_the_tables():
     """Its table of results is that of tables/sample, to the digit."""
-    rows = re.findall(r"^\| (\d)-layer \| (\S+) \| ([\d.]+) % \| ([\d.]+) % \|", README, flags=re.MULTILINE)
-    stated = [(int(layers), float(rate), float(test), float(other)) for layers, rate, test, other in rows]
-    table = pd.read_csv(paths.ROOT / "tables/sample/table2_transfer.csv")
-    columns = ["layers", "learning_rate", "test accuracy (%)", "accuracy (%)"]
-    assert stated == [tuple(row) for row in table[columns].itertuples(index=False)]
+    rows = re.findall(r"^\| (\d)-layer \| ([\d.]+) ± ([\d.]+) % \| ([\d.]+) % \|", README, flags=re.MULTILINE)
+    tables = paths.ROOT / "tables/sample"
+    networks = pd.read_csv(tables / "uncertainty_networks.csv").query("protocol == 'paper'").set_index("network")
+    transfer = pd.read_csv(tables / "table2_transfer.csv").set_index("layers")["accuracy (%)"]
+    assert len(rows) == len(networks)
+    for layers, mean, spread, other in rows:
+        row = networks.loc[f"{layers}-layer"]
+        assert (mean, spread) == (f"{100 * row['mean']:.1f}", f"{100 * row['sd']:.1f}")
+        assert float(other) == transfer[int(layers)]
 
 
 def test_the_readme_gives_the_ranges_of_the_tables():
