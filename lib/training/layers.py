@@ -1,0 +1,153 @@
+"""Keras' layers by faster kernels, and initial weights that are the same on every processor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lib.training.backend import environment, keras, tf
+
+
+@keras.saving.register_keras_serializable(package="lib")
+class Orthogonal(keras.initializers.Initializer):
+    """Keras' Orthogonal by NumPy: TensorFlow's QR rounds differently with the size of the processor's caches."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None):
+        """A tensor of `shape` (two axes), float32, with orthonormal rows or columns (Saxe et al. 2014)."""
+        normal = np.random.default_rng(self.seed).standard_normal((max(shape), min(shape)))
+        q, r = np.linalg.qr(normal)
+        q *= np.sign(np.diag(r))
+        return tf.constant(q.T if shape[0] < shape[1] else q, dtype or "float32")
+
+    def get_config(self):
+        """What `keras.saving` writes."""
+        return {"seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="lib")
+class FoldedConv3D(keras.layers.Conv3D):
+    """Keras' Conv3D whose kernel's gradient is, on a CPU, that of one 2-D convolution for each of its frames.
+
+    A frame of the kernel sees every picture at a fixed distance in time, so its gradient is that of a 2-D
+    convolution of the pictures before or after. oneDNN has a fast form of it for AVX2, and none of the 3-D
+    gradient. Same weights, same values (to rounding). Strides in time, 16 bits, GPUs and native numerics take
+    Keras' own code.
+    """
+
+    def call(self, inputs):
+        """Convolve `inputs`, float32 ``(batch, frames, rows, columns, channels)``."""
+        plain = self.strides[0] == 1 and self.padding == "same" and self.compute_dtype == "float32"
+        if not plain or tf.config.get_visible_devices("GPU") or environment()["numerics"] == "native":
+            return super().call(inputs)
+        strides = (1, *self.strides, 1)
+        frames, rows, columns, channels, filters = self.kernel.shape
+
+        @tf.custom_gradient
+        def convolve(x, kernel):
+            def gradient(dy):
+                dx = tf.raw_ops.Conv3DBackpropInputV2(
+                    input_sizes=tf.shape(x), filter=kernel, out_backprop=dy, strides=strides, padding="SAME"
+                )
+                pictures = tf.reshape(x, (-1, *x.shape[2:]))
+                gradients = []
+                for ahead in range(-((frames - 1) // 2), frames // 2 + 1):  # of the output's frame
+                    # The first or last frames of a sequence have nothing there: neither the next sequence's pictures.
+                    kept = dy[:, max(0, -ahead) : dy.shape[1] - max(0, ahead)]
+                    outside = [[0, 0], [max(0, -ahead), max(0, ahead)], [0, 0], [0, 0], [0, 0]]
+                    changes = tf.reshape(tf.pad(kept, outside), (-1, *dy.shape[2:]))
+                    n = tf.shape(pictures)[0]
+                    gradients.append(
+                        tf.raw_ops.Conv2DBackpropFilter(
+                            input=pictures[max(0, ahead) : n + min(0, ahead)],
+                            filter_sizes=(rows, columns, channels, filters),
+                            out_backprop=changes[max(0, -ahead) : n + min(0, -ahead)],
+                            strides=strides[1:],
+                            padding="SAME",
+                        )
+                    )
+                return dx, tf.stack(gradients)
+
+            return tf.nn.conv3d(x, kernel, strides, "SAME"), gradient
+
+        return convolve(inputs, tf.convert_to_tensor(self.kernel)) + self.bias
+
+
+@keras.saving.register_keras_serializable(package="lib")
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """Keras' BatchNormalization of ``(batch, frames, rows, columns, channels)``, by TensorFlow's fused kernel.
+
+    The kernel takes four axes, so frames are folded into rows; the statistics run over all but the channels
+    either way. On a CPU, Keras' own form is 41 % of a training step. Same weights, same values (to rounding).
+    """
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.autocast = False  # in mixed precision the kernel takes 16-bit pictures and 32-bit statistics
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalise `inputs` (five axes); in training, also move the moving statistics."""
+        shape = tf.shape(inputs)
+        folded = tf.reshape(inputs, (shape[0], shape[1] * shape[2], shape[3], inputs.shape[4]))
+        gamma, beta, moving_mean, moving_variance = (
+            tf.convert_to_tensor(v) for v in (self.gamma, self.beta, self.moving_mean, self.moving_variance)
+        )
+        if training and self.trainable:
+            outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+                folded, gamma, beta, epsilon=self.epsilon, is_training=True
+            )
+            # The kernel reports the sample variance (n - 1), Keras moves by the population's (n).
+            n = tf.cast(tf.reduce_prod(shape[:4]), variance.dtype)
+            variance *= (n - 1) / n
+            self.moving_mean.assign(moving_mean * self.momentum + mean * (1 - self.momentum))
+            self.moving_variance.assign(moving_variance * self.momentum + variance * (1 - self.momentum))
+        else:
+            outputs, _, _ = tf.compat.v1.nn.fused_batch_norm(
+                folded, gamma, beta, moving_mean, moving_variance, epsilon=self.epsilon, is_training=False
+            )
+        return tf.reshape(outputs, shape)
+
+
+@keras.saving.register_keras_serializable(package="lib")
+class FusedLSTM(keras.layers.LSTM):
+    """Keras' LSTM (last output only), trained on a CPU by TensorFlow's one-kernel loop.
+
+    Keras multiplies each frame's features by the kernel inside a loop of 75 steps, and sums the kernel's
+    gradient 75 times; here one product does all frames at once and ``BlockLSTM`` only the recurrence. Same
+    weights, same values (to rounding). Outside training, and on a GPU (cuDNN), it is Keras' own code.
+    """
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        """Last output, float32 ``(batch, units)``, of `sequences`, float32 ``(batch, frames, features)``."""
+        if not training or mask is not None or initial_state is not None or tf.config.get_visible_devices("GPU"):
+            return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+        kernel, recurrent, bias = (
+            tf.convert_to_tensor(v) for v in (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
+        )
+        batch, (frames, features), units = tf.shape(sequences)[0], sequences.shape[1:], self.units
+        if self.dropout:  # one mask for all frames, as Keras has it
+            ones = tf.ones((batch, 1, features), sequences.dtype)
+            sequences *= keras.random.dropout(ones, self.dropout, seed=self.cell.seed_generator)
+        products = tf.reshape(tf.reshape(sequences, (-1, features)) @ kernel, (batch, frames, 4 * units))
+
+        def kernel_order(gates):  # Keras has input, forget, cell, output; BlockLSTM input, cell, forget, output
+            i, f, c, o = tf.split(gates, 4, axis=-1)
+            return tf.concat([i, c, f, o], axis=-1)
+
+        zeros, no_peephole = tf.zeros((batch, units)), tf.zeros((units,))
+        outputs = tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.constant(frames, tf.int64),
+            x=tf.transpose(products, (1, 0, 2)),
+            cs_prev=zeros,
+            h_prev=zeros,
+            # The products are done: the input's half of the matrix is the identity.
+            w=kernel_order(tf.concat([tf.eye(4 * units), recurrent], axis=0)),
+            wci=no_peephole,
+            wcf=no_peephole,
+            wco=no_peephole,
+            b=kernel_order(bias),
+            forget_bias=0.0,  # Keras has it in the bias
+            cell_clip=-1.0,
+        )
+        return outputs.h[-1]
