@@ -98,8 +98,9 @@ def spread(study: Study) -> pd.DataFrame:
     standard deviations of the committed mean.
     """
     rows = []
-    for cell in study.uncertainty.cells if study.uncertainty else ():
-        runs = [study.trained(cell, {"seed": seed}).run for seed in study.uncertainty.seeds]
+    plan = study.uncertainty
+    for cell in plan.cells if plan else ():
+        runs = [study.trained(cell, {"seed": seed}).run for seed in plan.seeds] if plan else []
         folders = [(RECORD / run, study.runs(TRAINING) / run) for run in runs]
         values = [
             [json.loads((folder / "metrics.json").read_text())["test_accuracy"] for folder in pair]
