@@ -67,8 +67,9 @@ def test_what_the_study_has_anyway_is_no_change():
 
 def test_a_study_that_extends_another_shares_its_data_and_trainings():
     sample, full = study.load("sample"), study.load("sample-full")
-    assert full.data("cremad") == sample.data("cremad") and full.grid == sample.grid and full.title == sample.title
-    assert full.training(full.grid[0]) == sample.training(sample.grid[0])
+    assert full.data("cremad") == sample.data("cremad") and full.title == sample.title
+    assert set(sample.grid) < set(full.grid) and len(full.grid) == 12  # all rows of Table 1
+    assert full.training(sample.grid[0]) == sample.training(sample.grid[0])
     assert full.runs("05_training_grid") != sample.runs("05_training_grid")
 
 
@@ -102,7 +103,7 @@ def test_a_wrong_change_is_one_clear_sentence(changes, said):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda c: c.update(grid=[{"layers": 5, "learning_rate": 0.1, "epochs": 1}]), "grid is that of the study"),
+        (lambda c: c.update(assumptions={"batch": 4}), "assumptions is that of the study"),
         (lambda c: c.update(extends="sample-full"), "extends another"),
         (lambda c: c.update(extends="../sample"), "extends"),
         (lambda c: c["uncertainty"]["protocols"].update(actor=9), "9 seeds and names 5"),
@@ -166,7 +167,7 @@ def test_a_key_that_stands_twice_is_refused(where, tmp_path):
     doubled = {
         "study": text + "study: other\n",
         "grid": text + "grid:\n  - {layers: 5, learning_rate: 0.1, epochs: 1}\n",
-        "l2": text.replace("  batch: 8\n", "  l2: 0.1\n  batch: 8\n  l2: 0.01\n"),
+        "l2": text.replace("  batch: 8 ", "  l2: 0.1\n  l2: 0.01\n  batch: 8 "),
     }
     path = tmp_path / "twice.yaml"
     path.write_text(doubled[where])

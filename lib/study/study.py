@@ -216,6 +216,10 @@ def load(study: str | os.PathLike, folders: Mapping[str, str | os.PathLike | Non
     openface = content.get("openface_folder")
     if settings["face_backend"] == "openface" and not openface:
         raise InputProblem(path, "face_backend is openface without openface_folder", "add openface_folder")
+    numerics = content.get("numerics", "portable")
+    if settings["precision"] != "float32" and numerics == "portable":
+        problem = f"has the precision {settings['precision']}, for which there are no portable kernels"
+        raise InputProblem(path, problem, "add numerics: native, or take float32")
     loaded = Study(
         name=content["study"],
         title=content["title"],
@@ -227,7 +231,7 @@ def load(study: str | os.PathLike, folders: Mapping[str, str | os.PathLike | Non
         own_settings=tuple(own),
         grid=grid,
         base=base,
-        numerics=content.get("numerics", "portable"),
+        numerics=numerics,
         uncertainty=_uncertainty(path, content.get("uncertainty")),
         sensitivity=_sensitivity(path, content.get("sensitivity")),
     )
