@@ -113,7 +113,7 @@ def test_the_sample_is_never_compared_with_the_paper(workspace):
 
 def test_the_tables_hold_what_the_notebooks_found(workspace):
     beside, grid = Beside(load("sample")), pd.read_csv(workspace / "tables/sample/table1_grid.csv")
-    shown = [float(row[7].removesuffix(" %")) / 100 for row in beside.table1().rows]
+    shown = [float(row[7].removesuffix(" %")) / 100 for row in beside.table1().rows if row[7] != "not run"]
     assert shown == pytest.approx(grid["test_accuracy"].tolist(), abs=1.01e-3)
     transfer = pd.read_csv(workspace / "tables/sample/table2_transfer.csv").sort_values("layers")
     shown = [float(row[3].removesuffix(" %")) for row in beside.table2().rows]
