@@ -55,6 +55,14 @@ def clone(folder, clips):
 CLIPS = {"1001_DFA_ANG_XX": b"angry" * 99, "1001_DFA_HAP_XX": b"happy" * 99, "1001_DFA_SAD_XX": b"sad" * 99}
 
 
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """CREMA-D's records of `CLIPS`."""
+    rows = [f"{clip},{len(content)},{hashlib.sha256(content).hexdigest()}" for clip, content in CLIPS.items()]
+    (tmp_path / "cremad_clips.csv").write_text("\n".join(["clip,flv_bytes,flv_sha256", *rows, ""]))
+    monkeypatch.setattr(source, "RECORDS", tmp_path)
+
+
 def test_nothing_there_yet(capsys):
     assert main(["--config", "paper"]) == 0
     out = capsys.readouterr().out
@@ -81,7 +89,7 @@ def test_a_folder_elsewhere_is_completed_where_it_is(tmp_path):
     assert command == f".venv/bin/python -m lib.corpora.obtain cremad --folder {folder}"
 
 
-def test_missing_actors_and_demographics(workspace):
+def test_missing_actors_and_demographics(workspace, recorded):
     folder = clone(workspace / "data" / "corpora" / "cremad", CLIPS)
     source.read_manifest(folder)
     for name, content in CLIPS.items():
@@ -97,7 +105,7 @@ def test_missing_actors_and_demographics(workspace):
     )
 
 
-def test_wrong_size_and_wrong_checksum(workspace):
+def test_wrong_size_and_wrong_checksum(workspace, recorded):
     folder = clone(workspace / "data" / "corpora" / "cremad", CLIPS)
     source.read_manifest(folder)
     for name, content in CLIPS.items():
@@ -107,6 +115,17 @@ def test_wrong_size_and_wrong_checksum(workspace):
     )
     (folder / "VideoFlash" / "1001_DFA_ANG_XX.flv").write_bytes(b"cut")
     assert (WRONG, "1 clips have another size than published: 1001_DFA_ANG_XX.flv") in found(corpora(), "CREMA-D")
+
+
+def test_a_manifest_that_names_other_videos_confirms_none(workspace):
+    """Written by a mirror's pointers before the records counted."""
+    folder = clone(workspace / "data" / "corpora" / "cremad", CLIPS)
+    rows = [f"{clip}.flv,{hashlib.sha256(content).hexdigest()},{len(content)}" for clip, content in CLIPS.items()]
+    (folder / "pointers.csv").write_text("\n".join(["file,sha256,bytes", *rows, ""]))
+    for name, content in CLIPS.items():
+        (folder / "VideoFlash" / f"{name}.flv").write_bytes(content)
+    said = found(corpora(checksums=True), "CREMA-D")
+    assert any(mark == WRONG and "3 clips have another SHA-256 than published" in text for mark, text in said)
 
 
 def test_broken_manifest_is_one_line(workspace):

@@ -299,6 +299,20 @@ def pointer_text(content):
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256(content)}\nsize {len(content)}\n"
 
 
+@pytest.fixture(autouse=True)
+def recorded(tmp_path_factory, monkeypatch):
+    """CREMA-D's records of no clip; called with contents by file name, of those."""
+    folder = tmp_path_factory.mktemp("records")
+    monkeypatch.setattr(cremad, "RECORDS", folder)
+
+    def record(clips):
+        rows = [f"{name.removesuffix('.flv')},{len(content)},{sha256(content)}" for name, content in clips.items()]
+        (folder / "cremad_clips.csv").write_text("\n".join(["clip,flv_bytes,flv_sha256", *rows, ""]))
+
+    record({})
+    return record
+
+
 @pytest.fixture
 def repository(site, tmp_path):
     """A git repository in CREMA-D's layout, whose videos the site gives out; its clips by name."""
@@ -387,6 +401,33 @@ def test_cremad_actors_and_parts(site, repository, tmp_path):
     assert real == {name for name in clips if name.startswith("1002")} | {"9003_DFA_ANG_XX.flv"}
     with pytest.raises(InputProblem, match="no pointer of a wanted clip"):
         obtain_cremad(site, url, tmp_path / "cremad", actors=[1])
+
+
+def test_cremads_records_win_over_a_mirrors_pointers(site, repository, recorded, tmp_path, caplog):
+    """The mirror names other videos, gives them out, and lacks a clip."""
+    url, clips = repository
+    folder = tmp_path / "cremad"
+    right = clips | {"1001_DFA_ANG_XX.flv": noise(9_000, 5), "1001_ITS_SAD_XX.flv": noise(9_000, 6)}
+    recorded(right)
+    missing = {problem.file.split("/")[-1] for problem in obtain_cremad(site, url, folder)}
+    assert missing == {"9003_DFA_ANG_XX.flv", "1001_DFA_ANG_XX.flv", "1001_ITS_SAD_XX.flv"}
+    assert "1 pointers name other videos than CREMA-D's records" in caplog.text
+    assert read_pointer(folder / "VideoFlash/1001_DFA_ANG_XX.flv") is not None
+    (folder / "VideoFlash/1001_DFA_ANG_XX.flv").write_bytes(clips["1001_DFA_ANG_XX.flv"])  # and as a video
+    site.files |= {f"/objects/{sha256(content)}": content for content in right.values()}
+    assert [problem.file.split("/")[-1] for problem in obtain_cremad(site, url, folder)] == ["9003_DFA_ANG_XX.flv"]
+    assert {name: (folder / "VideoFlash" / name).read_bytes() for name in right} == right
+
+
+def test_a_loop_of_links_is_replaced_by_the_video(site, recorded, tmp_path):
+    clips = {"1001_DFA_ANG_XX.flv": noise(9_000), "1002_DFA_ANG_XX.flv": noise(8_000)}
+    recorded(clips)
+    (tmp_path / "VideoFlash").mkdir()
+    for name, other in zip(clips, reversed(clips), strict=True):
+        (tmp_path / "VideoFlash" / name).symlink_to(tmp_path / "VideoFlash" / other)
+        site.files[f"/objects/{sha256(clips[name])}"] = clips[name]
+    assert obtain_cremad(site, "file:///nowhere", tmp_path) == []
+    assert {name: (tmp_path / "VideoFlash" / name).read_bytes() for name in clips} == clips
 
 
 @pytest.mark.parametrize("first", ["refusing", "babbling"])
@@ -521,12 +562,28 @@ def test_ravdess_all_modalities_later(site, tmp_path):
     assert (tmp_path / "Video_Speech_Actor_01.zip").is_file()
 
 
-def test_ravdess_without_the_record(site, tmp_path, caplog):
-    publish(site, {1: archive(1)}, record=False)
+def test_ravdess_without_the_record_is_not_verified(site, tmp_path, caplog):
+    whole = archive(1)
+    publish(site, {1: whole}, record=False)
     site.faults["/records/1188976/files/Video_Speech_Actor_01.zip"] = ["break:20000"]
-    assert obtain_ravdess(site, tmp_path, actors=[1]) == []
-    assert "the record cannot be read" in caplog.text
+    for _ in range(2):  # nor the second time, when all files are there
+        (problem,) = obtain_ravdess(site, tmp_path, actors=[1])
+        assert "Video_Speech_Actor_01.zip: is not verified" in str(problem)
+        assert "the record cannot be read" in caplog.text
     assert len(list((tmp_path / "Actor_01").iterdir())) == 60
+    site.requests.clear()
+    publish(site, {1: whole})
+    assert obtain_ravdess(site, tmp_path, actors=[1]) == []
+    assert site.requests == [("/api/records/1188976", None)], "it is verified by what was written down"
+
+
+def test_ravdess_unpacked_from_another_archive_is_fetched_again(site, tmp_path):
+    """An archive that a server gave out while the record could not be read."""
+    publish(site, {1: archive(1, {"Actor_01/more.txt": "x"})}, record=False)
+    assert obtain_ravdess(site, tmp_path, actors=[1])
+    publish(site, {1: archive(1)})
+    assert obtain_ravdess(site, tmp_path, actors=[1]) == []
+    assert any(path.endswith("Video_Speech_Actor_01.zip") for path, _ in site.requests[-2:])
 
 
 def test_ravdess_remembers_the_record(site, tmp_path):
@@ -546,7 +603,8 @@ def test_ravdess_remembers_the_record(site, tmp_path):
 def test_ravdess_record_in_another_form(site, tmp_path, record):
     publish(site, {1: archive(1)}, record=False)
     site.files["/api/records/1188976"] = record
-    assert obtain_ravdess(site, tmp_path, actors=[1]) == []
+    (problem,) = obtain_ravdess(site, tmp_path, actors=[1])
+    assert "is not verified" in str(problem)
 
 
 def test_ravdess_uses_and_keeps_the_users_archive(site, tmp_path):
@@ -656,6 +714,23 @@ def test_command_shows_terms_and_next_step(site, repository, tmp_path, capsys, m
     assert "ODbL" in captured.out
     assert "1 problems, listed in data/corpora/problems.csv" in captured.err
     assert (tmp_path / "data/corpora/cremad/VideoFlash/1001_DFA_ANG_XX.flv").stat().st_size > 1000
+
+
+def test_the_command_says_not_verified_and_ends_with_1(site, tmp_path, capsys):
+    publish(site, {1: archive(1)}, record=False)
+    arguments = ["ravdess", "--actors", "1", "--zenodo", site.address, "--quiet", "--to", str(tmp_path)]
+    assert main(arguments) == 1
+    said = capsys.readouterr()
+    assert "is not verified" in said.err and "verified. Next" not in said.out
+
+
+def test_a_folder_of_a_user_who_does_not_exist_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for option in ("--to", "--folder"):
+        with pytest.raises(SystemExit):
+            main(["ravdess", option, "~nosuchuser/x", "--zenodo", "http://127.0.0.1:1"])
+        assert "~nosuchuser/x: there is no such user" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_command_killed_in_the_middle_goes_on(site, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,12 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     corpora = ["cremad", "ravdess"] if options.corpus == "all" else [options.corpus]
-    folder = Path(options.to).expanduser() if options.to else workspace() / "data" / "corpora"
+    folder = options.to if options.to else workspace() / "data" / "corpora"
     folders = {corpus: folder / corpus for corpus in corpora}
     if options.folder:
         if options.corpus == "all":
             parser.error("--folder goes with one corpus; name cremad or ravdess")
-        folders = {options.corpus: Path(options.folder).expanduser()}
+        folders = {options.corpus: options.folder}
     problems: list[InputProblem] = []
     for corpus in corpora:
         sys.stdout.write((cremad if corpus == "cremad" else ravdess).TERMS + "\n")
@@ -67,14 +68,24 @@ def _obtain(corpus: str, folder: Path, options: argparse.Namespace) -> list[Inpu
     return cremad.obtain(folder, repositories=repositories, lfs=options.lfs, **common)
 
 
+def _folder(text: str) -> Path:
+    """A folder of the command line; argparse's error for the home of a user who does not exist."""
+    path = os.path.expanduser(text)
+    if path.startswith("~"):
+        raise argparse.ArgumentTypeError(f"{text}: there is no such user; name the folder in full")
+    return Path(path)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lib.corpora.obtain",
         description="Fetch the paper's corpora from their publishers, resumed after a break, and verify them.",
     )
     parser.add_argument("corpus", choices=["cremad", "ravdess", "all"])
-    parser.add_argument("--to", metavar="FOLDER", help="where cremad/ and ravdess/ go [data/corpora]")
-    parser.add_argument("--folder", help="the corpus' own folder instead, e.g. a clone that holds pointers")
+    parser.add_argument("--to", type=_folder, metavar="FOLDER", help="where cremad/ and ravdess/ go [data/corpora]")
+    parser.add_argument(
+        "--folder", type=_folder, help="the corpus' own folder instead, e.g. a clone that holds pointers"
+    )
     parser.add_argument("--actors", type=int, nargs="+", metavar="N", help="only these, e.g. 1001 1002, or 1 2")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     crema = parser.add_argument_group("CREMA-D")

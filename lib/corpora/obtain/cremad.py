@@ -1,9 +1,9 @@
 """CREMA-D from its Git-LFS repository: the clone brings pointers and tables, the videos follow one by one.
 
 A pointer is replaced in place by its video, so an unfinished download is an ordinary pointer clone, and a clone
-or a GitHub zip that a user already has is completed by the same command. What the pointers said is kept in
-``pointers.csv``. git-lfs is not needed: its batch protocol is two requests
-(https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md).
+or a GitHub zip that a user already has is completed by the same command. Every clip must have the size and SHA-256
+of CREMA-D's committed records, whatever a pointer says; ``pointers.csv`` lists what was asked for. git-lfs is not
+needed: its batch protocol is two requests (https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def obtain(
     Returns
     -------
     list of InputProblem
-        One for each clip that is not there with the size and SHA-256 that its pointer names.
+        One for each of CREMA-D's clips that is not there with the size and SHA-256 of the records.
 
     Raises
     ------
@@ -112,26 +112,27 @@ def obtain(
 def published(folder: Path) -> tuple[dict[str, Pointer], list[Path]]:
     """Pointer of every video by file name, and the videos of which none is known.
 
-    A pointer that lies in `folder` comes first, then the folder's manifest, then, for a video that a user already
-    had, CREMA-D's records (`lib.corpora.records`). Files outside CREMA-D's naming are left alone.
+    CREMA-D's committed records (`lib.corpora.records`) come first, so that no mirror decides what the data is; of
+    another clip in CREMA-D's layout the pointer that lies in `folder`, then the folder's manifest. Files outside
+    CREMA-D's naming are left alone.
     """
-    known = load_manifest(folder / MANIFEST)
-    recorded: dict[str, Pointer] | None = None
-    unknown = []
+    recorded = _recorded()
+    known = load_manifest(folder / MANIFEST) | recorded
+    unknown, others = [], 0
     for file in sorted((folder / VIDEOS).glob("*.flv")):
         try:
             parse_name(file.stem)
             pointer = read_pointer(file) if file.is_file() else None
         except ValueError:
             continue
-        if pointer is not None:
+        if file.name in recorded:
+            others += pointer not in (None, recorded[file.name])
+        elif pointer is not None:
             known[file.name] = pointer
         elif file.name not in known:
-            recorded = _recorded() if recorded is None else recorded
-            if file.name in recorded:
-                known[file.name] = recorded[file.name]
-            else:
-                unknown.append(file)
+            unknown.append(file)
+    if others:
+        log.warning("CREMA-D: %d pointers name other videos than CREMA-D's records; the records count", others)
     return dict(sorted(known.items())), unknown
 
 

@@ -38,6 +38,5 @@ def altered_archives(corpus: str, folder: Path) -> list[str]:
     """Archives that were unpacked in `folder` without the checksum that the publisher states."""
     if corpus != "ravdess":
         return []
-    record = ravdess.load_published(folder)
-    unpacked = ravdess.Ledger(folder).table[["archive", "archive_md5"]].drop_duplicates()
-    return [row.archive for row in unpacked.itertuples() if record.get(row.archive, (0, ""))[1] != row.archive_md5]
+    verified = ravdess.Ledger(folder).verified(ravdess.load_published(folder))
+    return [archive for archive, right in verified.items() if not right]

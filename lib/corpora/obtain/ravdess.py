@@ -78,7 +78,7 @@ def obtain(
     Returns
     -------
     list of InputProblem
-        One for each archive that could not be fetched or is not what it should be.
+        One for each archive that could not be fetched, is not what it should be, or cannot be verified.
 
     Raises
     ------
@@ -92,7 +92,8 @@ def obtain(
     with alone(folder):
         ledger = Ledger(folder)
         record = publish(folder, zenodo, patience)
-        here = ledger.complete(modalities, progress)
+        altered = {archive for archive, right in ledger.verified(record).items() if right is False}
+        here = ledger.complete(modalities, progress) - altered
         names = [archive_name(actor) for actor in wanted]
         missing = [name for name in names if name not in here]
         remotes = [
@@ -133,6 +134,10 @@ def obtain(
         )  # fmt: skip
         if not any((folder / _ARCHIVES).glob("*")):
             shutil.rmtree(folder / _ARCHIVES, ignore_errors=True)
+        verified = ledger.verified(record)
+        text = "is not verified: the record with its checksum could not be read"
+        remedy = "run `make data` again when zenodo.org answers; nothing is fetched twice"
+        problems += [InputProblem(folder / name, text, remedy) for name in names if verified.get(name, True) is None]
     return problems
 
 
@@ -157,7 +162,7 @@ def publish(folder: Path, zenodo: str, patience: Patience) -> dict[str, tuple[in
             raise ValueError("it lists no file")
         write_table(pd.DataFrame(rows, columns=["archive", "bytes", "checksum"]), path)
     except (requests.RequestException, ValueError, KeyError, TypeError, OverflowError) as error:
-        known = "what was remembered is used" if path.exists() else "checksums stay unknown, sizes are estimates"
+        known = "what was remembered is used" if path.exists() else "its archives stay unverified, sizes are estimates"
         log.warning("RAVDESS: the record cannot be read (%s); %s", type(error).__name__, known)
     return load_published(folder)
 
@@ -192,6 +197,14 @@ class Ledger:
         """The unpacked files, with size and SHA-256."""
         rows = self.table.itertuples()
         return [Remote(self.folder / row.file, int(row.bytes), f"sha256:{row.sha256}") for row in rows]
+
+    def verified(self, record: dict[str, tuple[int, str]]) -> dict[str, bool | None]:
+        """Whether each unpacked archive had the checksum that `record` states; None where it states none."""
+        unpacked = self.table[["archive", "archive_md5"]].drop_duplicates().itertuples()
+        return {
+            row.archive: row.archive_md5 == record[row.archive][1] if row.archive in record else None
+            for row in unpacked
+        }  # fmt: skip
 
     def complete(self, modalities: tuple[str, ...], progress: bool = False) -> set[str]:
         """Archives of whose files all are there, unaltered, in all of `modalities`."""
