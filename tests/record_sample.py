@@ -10,22 +10,25 @@ import sys
 import nbformat
 from nbclient import NotebookClient
 
+from lib.base.checksums import seal
 from lib.base.paths import NOTEBOOKS, ROOT
 from lib.run.runner import kernel_files
 from lib.study import load
 
 RECORD = ROOT / "tests" / "sample_runs"
+SEAL = ROOT / "tests" / "sample_runs.checksums.json"
 KEPT = ("metrics.json", "history.csv", "predictions.csv", "transfer_predictions*.csv")
 
 
 def record_runs() -> None:
-    """Copy the small files of every training."""
+    """Copy the small files of every training, and write their checksums."""
     study = load("sample")
     shutil.rmtree(RECORD, ignore_errors=True)
     for cell in study.trainings:
         (RECORD / cell.run).mkdir(parents=True)
         for kept in (file for pattern in KEPT for file in study.training(cell).glob(pattern)):
             shutil.copy(kept, RECORD / cell.run / kept.name)
+    seal(SEAL, RECORD.glob("*/*"))
 
 
 def execute(path) -> None:

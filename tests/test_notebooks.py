@@ -11,11 +11,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from compared import RECORD, altered_runs, unequal
 
 from lib.base.paths import NOTEBOOKS, ROOT, models_dir
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
-RECORD = ROOT / "tests" / "sample_runs"
 SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 
@@ -50,10 +50,12 @@ def own_workspace(path, environment):
 
 def nbval(path, environment):
     """Run nbval as a user's CI does; the notebook's unchecked cells must run, its checked ones must be equal."""
-    environment = {**environment, "STUDY_WORKSPACE": str(own_workspace(path, environment))}
+    workspace = own_workspace(path, environment)
+    environment = {**environment, "STUDY_WORKSPACE": str(workspace)}
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-x", "-q", str(path)]
     options = ["-p", "no:cacheprovider", "--nbval-cell-timeout", "900", "-o", "addopts=", "--timeout", "0"]
-    return subprocess.run([*command, *options], env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
+    return done, workspace
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +72,14 @@ def checked(environment):
 @pytest.mark.parametrize("path", SERIES, ids=lambda path: path.stem)
 def test_the_notebook_gives_its_committed_numbers(path, checked):
     results, _ = checked
-    assert results[path].returncode == 0, results[path].stdout[-6000:]
+    done, _ = results[path]
+    assert done.returncode == 0, done.stdout[-6000:]
+
+
+def test_the_notebooks_write_the_committed_tables_from_the_recorded_runs(checked):
+    results, _ = checked
+    assert altered_runs() == []
+    assert unequal([workspace for _, workspace in results.values()]) == []
 
 
 def test_no_notebook_changes_what_another_one_reads(checked):
@@ -87,5 +96,5 @@ def test_a_changed_number_fails(environment, tmp_path):
     checked.outputs[0]["text"] = f"{text[:digit]}{(int(text[digit]) + 1) % 10}{text[digit + 1 :]}"
     path = tmp_path / "changed.ipynb"
     nbformat.write(notebook, path)
-    done = nbval(path, environment)
+    done, _ = nbval(path, environment)
     assert done.returncode == 1 and "mismatch" in done.stdout.lower()
