@@ -14,7 +14,7 @@ MODELS := data/models/face_detection_short_range.tflite data/models/face_landmar
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # a progress bar's line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup reproduce verify test-portable site reproduce-full data doctor paper paper-full lab test test-slurm lint bench check-real simulate-rules notebooks clean
+.PHONY: help setup reproduce verify test-portable site reproduce-full data doctor paper paper-full export lab test test-slurm lint bench check-real simulate-rules notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,6 +59,9 @@ paper paper-full: setup  ## the paper's study on the real corpora: make paper CR
 	  { echo "Fetch the corpora (make data) or name them: make paper CREMAD=/data/CREMA-D RAVDESS=/data/RAVDESS"; exit 1; }
 	$(SNAKEMAKE) --config study=$@ cremad="$(abspath $(CREMAD))" ravdess="$(abspath $(RAVDESS))"
 	@$(BIN)/python -m lib summarise --study $@
+
+export: .venv/installed  ## a trained network as ONNX and LiteRT, checked: make export [RUN=folder]
+	@$(BIN)/python -m lib export --study $(STUDY) $(if $(RUN),--run "$(RUN)")
 
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks

@@ -22,6 +22,7 @@ from lib.faces import models
 from lib.faces.corpus import mask_corpus
 from lib.sequences import cutting
 from lib.study import TRAINING, Study, load
+from lib.study.metrics import read_metrics
 from lib.synthetic import plan, render_corpus
 
 log = logging.getLogger("lib")
@@ -97,6 +98,14 @@ def predict_transfer(study: Study, run: str) -> None:
     write_table(predicted, folder / f"transfer_predictions_{study.settings['transfer_window_rule']}.csv")
 
 
+def run_folder(study: Study, run: str | None) -> Path:
+    """Folder of the training `run`, a path or a name; of the grid's best, by the study's selection, for None."""
+    if run is not None:
+        return Path(run) if Path(run).is_dir() else study.runs(TRAINING) / run
+    rule = study.settings["selection"]
+    return study.training(max(study.grid, key=lambda cell: read_metrics(study.training(cell))[rule]))
+
+
 def summarise(study: Study, corpus: str | None, cores: int) -> None:
     """Print where the tables and figures are, and Table 1."""
     tables, figures = (Path(p) / study.name for p in ("tables", "figures"))
@@ -120,12 +129,12 @@ STEPS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; 1 and one clear sentence if its input cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m lib", description=__doc__)
-    parser.add_argument("step", choices=[*STEPS, "predict-transfer", "fetch-models", "check"])
+    parser.add_argument("step", choices=[*STEPS, "predict-transfer", "fetch-models", "check", "export"])
     parser.add_argument("--study", default="sample", help="a file of config/, or a .yaml file")
     parser.add_argument("--corpus", choices=CORPORA)
     for corpus in CORPORA.values():
         parser.add_argument(f"--{corpus.name}", help=f"folder of {corpus.title}, instead of the study's")
-    parser.add_argument("--run", help="name of a training's folder")
+    parser.add_argument("--run", help="a training's folder, or its name; of export and predict: the best of the grid")
     parser.add_argument("--changes", type=yaml.safe_load, default={}, help="other assumptions, as one line of YAML")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     chosen = parser.parse_args(arguments)
@@ -140,6 +149,10 @@ def main(arguments: list[str] | None = None) -> int:
             predict_transfer(study, chosen.run)
         elif chosen.step == "check":
             check(study)
+        elif chosen.step == "export":
+            from lib.prediction.export import export  # which loads TensorFlow
+
+            export(run_folder(study, chosen.run), chosen.study)
         else:
             STEPS[chosen.step](study, chosen.corpus, chosen.cores)
     except InputProblem as problem:

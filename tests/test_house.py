@@ -133,6 +133,7 @@ ROOMS = [
     "measures",
     "claims",
     "synthetic",
+    "prediction",
     "report",
     "run",
 ]

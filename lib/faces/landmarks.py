@@ -8,14 +8,13 @@ detector runs again only when the face is lost.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
 
+from lib.base.quiet import stderr_shut
 from lib.faces.alignment import sample, similarity
 from lib.faces.models import check_models, fetch_models
 
@@ -59,20 +58,6 @@ _SQUARE = 1.45
 _FACE_SCORE = 0.5  # least probability of a face, of both models
 
 
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Send the process' stderr to nowhere: LiteRT announces its XNNPACK delegate there, past Python."""
-    sys.stderr.flush()
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
-
-
 def correct(points: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     """Move `points`, float32 (68, 2), pixels in a frame, by `shifts` (68, 2), pixels in their aligned picture."""
     linear = similarity(points)[:, :2]
@@ -85,7 +70,7 @@ class _Model:
     def __init__(self, content: bytes):
         from ai_edge_litert.interpreter import Interpreter  # 0.1 s; not needed to fetch the files
 
-        with _quiet_stderr():
+        with stderr_shut():  # it announces its XNNPACK delegate
             self._interpreter = Interpreter(model_content=content, num_threads=1)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])

@@ -7,14 +7,16 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import yaml
 
 from lib.base.paths import CONFIG
 from lib.base.problems import InputProblem
 from lib.study.choices import definitions
+
+if TYPE_CHECKING:
+    import jsonschema
 
 _LARGEST = 100_000  # characters of a study's file that are read
 NUMBERS = "numbers are written 0.0001, since YAML reads 1e-4 as text"
@@ -71,6 +73,8 @@ def _where(error: jsonschema.ValidationError) -> str:
 @cache
 def _validator(assumptions_alone: bool) -> jsonschema.protocols.Validator:
     """The check of config/schema.yaml, for a whole study's file or for its assumptions alone."""
+    import jsonschema  # 1.5 s, which a step that reads no study's file need not wait for
+
     schema = _read(CONFIG / "schema.yaml")
     schema["$defs"] |= definitions()
     if assumptions_alone:

@@ -6,10 +6,9 @@ The only place that sets TensorFlow's environment; whoever needs TensorFlow impo
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import contextmanager
 
 from lib.base.numerics import ONEDNN_ISA, check_processor
+from lib.base.quiet import stderr_shut
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only, from the C++ half, which reads it once
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -18,25 +17,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 check_processor()  # a kernel that the processor lacks would end the process without a word
 
-
-@contextmanager
-def _stderr_shut():
-    """Drop what C++ writes to the terminal meanwhile; after an error, show it after all."""
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            sink.seek(0)
-            os.write(kept, sink.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
-with _stderr_shut():  # a start-up message by oneDNN that no log level silences would stand in every notebook
+with stderr_shut():  # a start-up message by oneDNN that no log level silences would stand in every notebook
     import keras
     import tensorflow as tf
 

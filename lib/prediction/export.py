@@ -1,0 +1,196 @@
+"""Portable files of a trained network: ONNX and LiteRT, equal to the network itself to 1e-5.
+
+Our layers are Keras' with other kernels, which the converters do not know. So an equal network of Keras' own layers
+takes the weights and is converted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from lib.base.emotions import EMOTIONS, PROBABILITIES
+from lib.base.files import write_text, written_atomically
+from lib.base.problems import InputProblem
+from lib.base.quiet import stderr_shut
+from lib.measures.calibration import calibrated, fit_temperature, log_loss
+from lib.prediction.portable import DESCRIPTION, FOLDER, LITERT, ONNX, Network, digest
+from lib.study import Study, load
+from lib.study.metrics import read_metrics
+from lib.training import loop, network
+from lib.training.backend import keras, tf
+
+#: Largest difference of a probability from the network's own, in either file.
+TOLERANCE = 1e-5
+
+#: Sequences on which `export` compares them.
+COMPARED = 8
+
+log = logging.getLogger("lib.prediction.export")
+
+
+class FramewisePooling(keras.layers.MaxPooling3D):
+    """Keras' MaxPooling3D of windows one frame long, as 2-D pooling: LiteRT has no 3-D one."""
+
+    def call(self, inputs):
+        """Pool `inputs`, float32 ``(batch, frames, rows, columns, channels)``."""
+        pictures = tf.reshape(inputs, (-1, *inputs.shape[2:]))
+        pooled = tf.nn.max_pool2d(pictures, self.pool_size[1:], self.strides[1:], self.padding.upper())
+        return tf.reshape(pooled, (-1, inputs.shape[1], *pooled.shape[1:]))
+
+
+def plain(model: keras.Model) -> keras.Model:
+    """Network of Keras' own layers, float32 throughout, with the weights of `model`."""
+
+    def keras_layer(layer: keras.Layer) -> keras.Layer:
+        kind: Any = next(c for c in type(layer).__mro__ if c.__module__.startswith("keras"))
+        if issubclass(kind, keras.layers.MaxPooling3D) and layer.pool_size[0] == layer.strides[0] == 1:
+            kind = FramewisePooling
+        return kind.from_config(layer.get_config() | {"dtype": "float32"})
+
+    copy = keras.models.clone_model(model, clone_function=keras_layer)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def to_onnx(model: keras.Model, path: Path) -> None:
+    """Write `model`, of Keras' own layers, as ONNX: any number of sequences at once, uint8."""
+    with written_atomically(path) as temporary, stderr_shut(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tf2onnx, about NumPy
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        model.export(temporary, format="onnx", verbose=False, input_signature=[_signature(model, None)])
+
+
+def to_litert(model: keras.Model, path: Path) -> None:
+    """Write `model`, of Keras' own layers, for LiteRT: one sequence at a time, uint8.
+
+    By way of a saved model with the batch fixed to one sequence: with an open batch the LSTM's loop has no fixed
+    shapes, and is not converted.
+    """
+    with tempfile.TemporaryDirectory() as folder, stderr_shut():
+        model.export(folder, format="tf_saved_model", verbose=False, input_signature=[_signature(model, 1)])
+        content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+    with written_atomically(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _signature(model: keras.Model, sequences: int | None):
+    """What goes into a file of `model`: that many sequences at once, or any number."""
+    return tf.TensorSpec((sequences, *model.input_shape[1:]), tf.uint8, name="sequence")
+
+
+def trained_on(study: Study) -> str:
+    """One sentence on what a network of `study` was trained on, which every output carries."""
+    corpus = study.name_of(study.training_corpus)
+    if study.render is not None:
+        return f"Trained on drawn faces ({corpus}); on a filmed one its answer means nothing."
+    faces = "" if study.settings["face_backend"] == "mesh" else " masked by OpenFace, which own video is not,"
+    return (
+        f"Trained on actors who were asked to show an emotion ({corpus}),{faces} 28 pixels wide; "
+        "its answer says nothing about what a person feels."
+    )
+
+
+def calibration(run: Path) -> dict[str, Any]:
+    """Temperature fitted on the validation part of the run's ``predictions.csv``, and what it does to the log loss.
+
+    Raises
+    ------
+    InputProblem
+        If the run has no such table.
+    """
+    path = run / "predictions.csv"
+    try:
+        table = pd.read_csv(path)
+        parts = {part: table[table["part"] == part] for part in ("validation", "test")}
+        values = {part: rows[PROBABILITIES].to_numpy(float) for part, rows in parts.items()}
+        labels = {part: rows["emotion"].map(EMOTIONS.index).to_numpy(int) for part, rows in parts.items()}
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise InputProblem(path, f"cannot be used ({reason})", "let the training run to its end") from None
+    temperature = fit_temperature(values["validation"], labels["validation"])
+    losses = {
+        part: [round(log_loss(calibrated(values[part], t), labels[part]), 4) for t in (1, temperature)]
+        for part in parts
+        if len(labels[part])
+    }
+    counts = {part: len(rows) for part, rows in parts.items()}
+    return {"temperature": temperature, "sequences": counts, "log_loss_before_and_after": losses}
+
+
+def study_of(run: Path, study: str) -> Study:
+    """Study of a run as its ``params.yaml`` names it, else `study`, with what the run changes."""
+    try:
+        named = yaml.safe_load((run / "params.yaml").read_text(encoding="utf-8"))["study"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        named = study
+    return load(named).changed(read_metrics(run).get("changes", {}))
+
+
+def export(run: Path, study: str = "sample") -> Path:
+    """Write the portable files of the training in the folder `run`; give their folder.
+
+    Parameters
+    ----------
+    run
+        Folder of a run of notebook 04.
+    study
+        Its study, where the run does not name it.
+
+    Raises
+    ------
+    InputProblem
+        If the run is not done, its network cannot be read, or a portable file computes something else than it.
+    """
+    run = Path(run)
+    if not run.is_dir():
+        raise InputProblem(run, "is no folder of a training", "name one below papermill_runs/STUDY/04_training_run")
+    plan = study_of(run, study)
+    if (order := plan.settings["frame_order"]) != "filmed":
+        raise InputProblem(run, f"was trained on frames in the order {order!r}, as a control", "name another run")
+    described = calibration(run)
+    loop.configure(1, plan.numerics)
+    model = loop.load_model(run / "model.keras")
+    copy, folder = plain(model), run / FOLDER
+    to_onnx(copy, folder / ONNX)
+    to_litert(copy, folder / LITERT)
+    files = {path.name: digest(path) for path in (run / "model.keras", folder / ONNX, folder / LITERT)}
+    description = {
+        "run": run.resolve().name,
+        "study": plan.name,
+        "trained_on": trained_on(plan),
+        "emotions": list(EMOTIONS),
+        "layers": read_metrics(run)["layers"],
+        "interpolation": plan.settings["face_interpolation"],
+        "frames": plan.settings["window_frames"],
+        "minimum": plan.settings["window_minimum_frames"],
+        "trimmed": plan.settings["window_trimmed_frames"],
+        **described,
+        "sha256": files,
+    }
+    write_text(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
+    # the files compute in 32 bits also what was trained in 16
+    largest = difference(model if plan.settings["precision"] == "float32" else copy, folder)
+    if not largest <= TOLERANCE:
+        (folder / DESCRIPTION).unlink()  # without it nobody uses the files
+        problem = f"differs from the network by {largest:.2g} where {TOLERANCE:g} is allowed"
+        raise InputProblem(folder / LITERT, problem, "please report it with the run's metrics.json")
+    log.info("%s: temperature %.2f; LiteRT differs by at most %.1g", run.name, described["temperature"], largest)
+    return folder
+
+
+def difference(model: keras.Model, folder: Path) -> float:
+    """Largest difference of a probability between `model` and the LiteRT file, over random pictures."""
+    shape = (COMPARED, *network.INPUT_SHAPE)
+    sequences = np.random.default_rng(COMPARED).integers(0, 256, shape, dtype=np.uint8)
+    ours = loop.predict(model, sequences, np.arange(COMPARED))
+    portable = Network(folder)
+    return float(max(abs(portable.raw(s) - p).max() for s, p in zip(sequences, ours, strict=True)))

@@ -1,0 +1,126 @@
+"""A network as portable files: ``network.onnx`` and ``network.tflite`` by `export`, run on LiteRT by `Network`.
+
+Beside them ``network.json`` says what they need to be used: the windows, the temperature of the probabilities, what
+the network was trained on, and the files' SHA-256. Nothing here loads TensorFlow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.base.emotions import EMOTIONS
+from lib.base.problems import InputProblem
+from lib.base.quiet import stderr_shut
+from lib.measures.calibration import calibrated
+
+#: Folder of the portable files, in that of a run.
+FOLDER = "portable"
+LITERT, ONNX, DESCRIPTION = "network.tflite", "network.onnx", "network.json"
+
+#: What `DESCRIPTION` must hold for a prediction, and of which kind.
+_NEEDED = {
+    "run": str,
+    "trained_on": str,
+    "interpolation": str,
+    "frames": int,
+    "minimum": int,
+    "trimmed": int,
+    "temperature": float,
+    "sha256": dict,
+}
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file of a few megabytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def portable_folder(run: Path) -> Path:
+    """Folder of the portable files of the run `run`, or `run` itself where it holds them."""
+    return run if (run / DESCRIPTION).is_file() else run / FOLDER
+
+
+def is_current(run: Path) -> bool:
+    """Whether the portable files of the run `run` are there, and are those of its network if that is there, too."""
+    folder = portable_folder(run)
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        model = run / "model.keras"
+        return (folder / LITERT).is_file() and (
+            not model.is_file() or digest(model) == description["sha256"][model.name]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def description_of(folder: Path) -> dict[str, Any]:
+    """What ``network.json`` in `folder` says.
+
+    Raises
+    ------
+    InputProblem
+        If it is not there, is damaged or lacks something.
+    """
+    path, remedy = folder / DESCRIPTION, "run `make export RUN=...` again"
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputProblem(path, "is not there: the network has not been exported", remedy) from None
+    except (OSError, ValueError) as error:
+        raise InputProblem(path, f"cannot be read ({error})", remedy) from None
+    for name, kind in _NEEDED.items():
+        if not isinstance(description, dict) or not isinstance(description.get(name), kind):
+            raise InputProblem(path, f"does not say {name}", remedy)
+    return description
+
+
+class Network:
+    """A network on LiteRT, one thread.
+
+    Parameters
+    ----------
+    folder
+        Holds ``network.tflite`` and ``network.json``.
+
+    Raises
+    ------
+    InputProblem
+        If a file is missing or damaged, or the network is not the one that ``network.json`` describes.
+    """
+
+    def __init__(self, folder: Path):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.description = description_of(folder)
+        path, remedy = folder / LITERT, "run `make export RUN=...` again"
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputProblem(path, f"cannot be read ({error.strerror})", remedy) from None
+        if hashlib.sha256(content).hexdigest() != self.description["sha256"].get(LITERT):
+            raise InputProblem(path, f"is not the file that {DESCRIPTION} describes", remedy)
+        try:
+            with stderr_shut():
+                self._interpreter = Interpreter(model_content=content, num_threads=1)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise InputProblem(path, f"cannot be read by LiteRT ({error})", remedy) from None
+        (inputs,), (outputs,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._input, self._output = inputs["index"], outputs["index"]
+        if inputs["shape"][1] != self.description["frames"] or outputs["shape"].tolist() != [1, len(EMOTIONS)]:
+            raise InputProblem(path, "is no network from faces to the six emotions", remedy)
+
+    def raw(self, sequence: np.ndarray) -> np.ndarray:
+        """Probabilities as the network gives them, float32 (6,), of `sequence`, uint8 (frames, 28, 28, 3)."""
+        self._interpreter.set_tensor(self._input, sequence[None])
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output)[0]
+
+    def __call__(self, sequence: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities, float64 (6,), of `sequence`, uint8 (frames, 28, 28, 3)."""
+        return calibrated(self.raw(sequence), self.description["temperature"])
