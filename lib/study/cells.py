@@ -89,6 +89,8 @@ class Uncertainty:
         Frame order (``shuffled``, ``last``) -> number of seeds, under the protocol ``paper``.
     control_layers
         The network that the controls train.
+    grid
+        Under how many of the seeds every row of the grid is trained, protocol ``paper``; for notebook 12 alone.
     """
 
     cells: tuple[Cell, ...]
@@ -96,6 +98,7 @@ class Uncertainty:
     protocols: dict[str, int]
     controls: dict[str, int]
     control_layers: int
+    grid: int = 0
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,15 @@ class Study:
         return tuple(self.trained(cell, c) for c in change for cell in self.uncertainty.cells)
 
     @property
+    def grid_repeats(self) -> tuple[Cell, ...]:
+        """Every row of the grid under the first seeds, protocol ``paper``: only so can the order of rows be judged."""
+        plan = self.uncertainty
+        if plan is None:
+            return ()
+        change = [{"split_protocol": "paper", "seed": seed} for seed in plan.seeds[: plan.grid]]
+        return tuple(self.trained(cell, c) for c in change for cell in self.grid)
+
+    @property
     def controls(self) -> tuple[Cell, ...]:
         """Trainings on frames in another order, under the protocol ``paper``."""
         plan = self.uncertainty
@@ -133,7 +142,7 @@ class Study:
         repeats = [cell for protocol in protocols for cell in self.repeats(protocol)]
         reference = [self.sensitivity.cell] if self.sensitivity else []
         others = [cell for _, cell in self.sensitivity_cells]
-        return tuple(dict.fromkeys([*self.grid, *repeats, *self.controls, *reference, *others]))
+        return tuple(dict.fromkeys([*self.grid, *repeats, *self.grid_repeats, *self.controls, *reference, *others]))
 
     def training(self, cell: Cell) -> Path:
         """Folder of the run of `cell`."""
@@ -273,11 +282,12 @@ def _uncertainty(path: Path, content: dict[str, Any] | None) -> Uncertainty | No
     layers = controls.pop("layers", cells[0].layers)
     if layers not in [cell.layers for cell in cells]:
         raise InputProblem(path, f"uncertainty.controls names {layers} layers", "take those of a cell above it")
-    most = max([*content["protocols"].values(), *controls.values()])
+    grid = content.get("grid", 0)
+    most = max([*content["protocols"].values(), *controls.values(), grid])
     if most > len(content["seeds"]):
         problem = f"uncertainty wants {most} seeds and names {len(content['seeds'])}"
         raise InputProblem(path, problem, "add seeds, or lower the number")
-    return Uncertainty(cells, tuple(content["seeds"]), dict(content["protocols"]), controls, layers)
+    return Uncertainty(cells, tuple(content["seeds"]), dict(content["protocols"]), controls, layers, grid)
 
 
 def _sensitivity(path: Path, content: dict[str, Any] | None) -> Sensitivity | None:
