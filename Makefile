@@ -51,8 +51,8 @@ site: $(if $(filter paper%,$(STUDY)),$(STUDY),reproduce)  ## build the page, sit
 data: .venv/installed  ## fetch CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder]
 	$(BIN)/python -m lib.corpora.obtain all $(if $(TO),--to "$(TO)")
 
-doctor: .venv/installed  ## say what is there, what is missing or wrong, and the next command (CHECKSUMS=1: verify files)
-	@$(BIN)/python -m lib.run.doctor --cremad "$(CREMAD)" --ravdess "$(RAVDESS)" $(if $(CHECKSUMS),--checksums)
+doctor: .venv/installed  ## say what is there, what is missing or wrong, and the next command (STUDY=paper-full; CHECKSUMS=1: verify files)
+	@$(BIN)/python -m lib.run.doctor $(if $(filter paper%,$(STUDY)),--config $(STUDY)) --cremad "$(CREMAD)" --ravdess "$(RAVDESS)" $(if $(CHECKSUMS),--checksums)
 
 paper paper-full: setup  ## the paper's study on the real corpora: make paper CREMAD=folder RAVDESS=folder (-full: with all)
 	@test -d "$(CREMAD)" -a -d "$(RAVDESS)" || \

@@ -15,7 +15,9 @@ from lib.corpora.obtain import ravdess as archives
 from lib.faces.models import MODELS
 from lib.run.doctor import MISSING, OK, WRONG
 from lib.run.doctor.__main__ import examine, main
+from lib.run.doctor.disk import needed
 from lib.run.doctor.machine import ask_tensorflow, available_memory, check_machine, check_packages, check_workflow
+from lib.study import load
 
 
 @pytest.fixture(autouse=True)
@@ -200,10 +202,50 @@ def test_too_little_disk_and_memory(monkeypatch):
     usage = type("usage", (), {"free": 10_000_000})
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     monkeypatch.setattr("lib.run.doctor.machine.available_memory", lambda: 2e9)
-    findings = {finding.subject: finding for finding in check_machine()}
+    findings = {finding.subject: finding for finding in check_machine(studies=[load("sample")])}
     assert findings["disk"].blocks
     assert findings["memory"].mark == WRONG
     assert "10.0 MB free" in findings["disk"].text
+    assert "the sample study will write another" in findings["disk"].text
+
+
+def test_the_disk_is_that_of_the_study_named(workspace):
+    full = needed(load("paper-full"))
+    cremad = {path: size for path, size in full.items() if "cremad" in path.parts}
+    assert len(cremad) == 3 + 4, "faces by three interpolations, sequences by one window rule more"
+    assert 10e9 < sum(cremad.values()) < 12e9
+    assert 1e9 < sum(needed(load("sample")).values()) < 2e9
+    assert sum(needed(load("paper")).values()) < sum(full.values()) / 2
+
+
+def test_what_is_there_needs_no_disk(workspace):
+    study = load("paper")
+    folder = study.faces("cremad") / "faces"
+    folder.mkdir(parents=True)
+    before = needed(study)
+    with open(folder / "1001.npz", "wb") as file:
+        file.truncate(1_000_000)
+    after = needed(study)
+    assert before.pop(folder) - after.pop(folder) == 1_000_000 and before == after
+    with open(folder / "1002.npz", "wb") as file:
+        file.truncate(10_000_000_000)  # more than expected
+    assert needed(study)[folder] == 0
+
+
+def test_the_study_named_is_the_one_whose_disk_is_counted(monkeypatch, capsys):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("usage", (), {"free": 9_000_000_000}))
+    assert main(["--config", "paper-full"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if " disk " in line]
+    assert line.startswith("  wrong") and "the paper-full study will write another" in line
+    assert "GB data/paper/cremad/faces" in line
+    assert main(["--config", "paper"]) == 0
+    assert "ok       disk" in capsys.readouterr().out
+
+
+def test_trainings_side_by_side_follow_from_the_memory(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("lib.run.doctor.machine.available_memory", lambda: 32e9)
+    assert found(check_machine(), "memory") == [(OK, "32.0 GB, room for 9 trainings at a time")]
 
 
 def test_memory_is_that_of_this_machine():

@@ -58,11 +58,13 @@ def examine(
     probe = ask_tensorflow() if tensorflow else None
     sections: dict[str, list[Finding]] = {"This machine": []}
     places: dict[str, Path] = {}
+    loaded = []
     studies = {SAMPLE: ("sample", {}), PAPER: (config, folders)}
     for section, (name, chosen) in studies.items():
         findings = sections[section] = []
         try:
             study = load(name, chosen)
+            loaded.append(study)
         except InputProblem as problem:
             findings.append(Finding(WRONG, "config", str(problem), blocks=name == "sample"))
             continue
@@ -70,7 +72,7 @@ def examine(
             findings += check_study(study, corpus, checksums)
         findings.append(check_runs(study))
         places = {corpus: entry["folder"] for corpus, entry in study.corpora.items()}
-    sections["This machine"] = [*check_machine(probe), *check_model_files(), check_workflow()]
+    sections["This machine"] = [*check_machine(probe, loaded), *check_model_files(), check_workflow()]
     return sections, places
 
 

@@ -9,7 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -20,21 +20,26 @@ from lib.base.processes import available_memory
 from lib.corpora.obtain.files import gigabytes
 from lib.faces.models import MODELS, check_models
 from lib.run.doctor import MISSING, OK, WRONG, Finding, some
+from lib.run.doctor.disk import needed
+from lib.run.workflow import LARGEST_JOB
+from lib.study import Study
 
 REINSTALL = "touch requirements.lock && make setup"
 FETCH_MODELS = ".venv/bin/python -m lib fetch-models"
 UNLOCK = ".venv/bin/snakemake --profile workflow/profiles/default --unlock"
 
 _MEMORY = 4e9  # bytes that the sample study may take
-_DISK = {"sample": 1e9, "paper": 6e9}  # bytes a study makes, without the corpora: faces, sequences, runs
 _PROBE = (
     "import json, tensorflow as tf; print(json.dumps([tf.__version__, "
     "[d.name.split(':', 1)[1] for d in tf.config.list_physical_devices('GPU')]]))"
 )
 
 
-def check_machine(probe: subprocess.Popen | None = None) -> Iterator[Finding]:
-    """Python, packages, git, memory, disk, GPU; `probe` is the process that asks TensorFlow (`ask_tensorflow`)."""
+def check_machine(probe: subprocess.Popen | None = None, studies: Iterable[Study] = ()) -> Iterator[Finding]:
+    """Python, packages, git, memory, disk for `studies`, GPU; `probe` is the process of `ask_tensorflow`.
+
+    The sample study is the one that renders its corpora: too little room for it blocks.
+    """
     fits = (3, 11) <= sys.version_info[:2] < (3, 14)
     text = platform.python_version() + ("" if fits else "; 3.11, 3.12 or 3.13 is needed")
     yield Finding(OK if fits else WRONG, "Python", text, "make PYTHON=python3.12 setup", not fits)
@@ -43,9 +48,12 @@ def check_machine(probe: subprocess.Popen | None = None) -> Iterator[Finding]:
     yield Finding(OK if git else MISSING, "git", git or "needed by `make data` for CREMA-D's tables")
     memory = available_memory()
     enough = memory >= _MEMORY
-    text = f"{gigabytes(memory)}" + ("" if enough else f"; the sample study may take {gigabytes(_MEMORY)}")
+    side_by_side = max(1, min(os.cpu_count() or 1, int(0.9e-6 * memory / LARGEST_JOB)))
+    text = f"{gigabytes(memory)}, " + (
+        f"room for {side_by_side} trainings at a time" if enough else f"the sample study may take {gigabytes(_MEMORY)}"
+    )
     yield Finding(OK if enough else WRONG, "memory", text)
-    yield _check_disk()
+    yield _check_disk(studies)
     if probe is not None:
         yield _read_probe(probe)
 
@@ -79,17 +87,22 @@ def check_packages(lock: Path) -> Finding:
     return Finding(OK, "packages", f"all {count} have the versions of requirements.lock")
 
 
-def _check_disk() -> Finding:
+def _check_disk(studies: Iterable[Study]) -> Finding:
     place = next(p for p in [paths.workspace(), *paths.workspace().parents] if p.exists())
-    free = shutil.disk_usage(place).free
-    text = f"{gigabytes(free)} free in {place}"
     if not os.access(place, os.W_OK):
         return Finding(WRONG, "disk", f"{place} cannot be written", "chmod u+w " + str(place), True)
-    for study, needed in _DISK.items():
-        if free < needed:
-            text += f"; the {study} study makes {gigabytes(needed)}"
-            return Finding(WRONG, "disk", text, blocks=study == "sample")
-    return Finding(OK, "disk", text)
+    free = shutil.disk_usage(place).free
+    texts, blocks, enough = [f"{gigabytes(free)} free in {place}"], False, True
+    for study in studies:
+        by_folder = needed(study)
+        total = sum(by_folder.values())
+        text = f"the {study.name} study will write another {gigabytes(total)}"
+        if free < total:
+            largest = sorted(by_folder, key=lambda path: -by_folder[path])
+            text += f" ({some([f'{gigabytes(by_folder[path])} {paths.relative(path)}' for path in largest], 3)})"
+            enough, blocks = False, blocks or bool(study.render)
+        texts.append(text)
+    return Finding(OK if enough else WRONG, "disk", "; ".join(texts), blocks=blocks)
 
 
 def ask_tensorflow() -> subprocess.Popen:

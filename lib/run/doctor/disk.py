@@ -1,0 +1,67 @@
+"""The disk that a study will still take: videos, masked faces, sequences and runs, less what is there already."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from lib.base.emotions import EMOTIONS
+from lib.base.paths import in_workspace
+from lib.corpora.registry import CORPORA
+from lib.sequences.cutting import windows
+from lib.study import Study
+from lib.synthetic import plan
+
+_FACE = 28 * 28 * 3  # bytes of a masked face
+_FRAME = _FACE + 68 * 2 * 4 + 1  # and of a frame in an actor's file: with landmarks, and whether a face was found
+_VIDEO = 3_000  # of a frame of a rendered video; measured 2,000 to 2,900
+_TRAINING = 40e6  # of a run: two checkpoints, the network, its notebook; 35e6 with five layers
+_READING = 50e6  # of all other notebooks' runs, the tables and the figures
+_LIKE_IT = {"actors": 3, "clips": 60, "seed": 1}  # clips that stand for those of a real corpus
+_USUAL = 120  # frames of a clip of a corpus of which nothing is known
+
+
+def needed(study: Study) -> dict[Path, float]:
+    """Bytes that `study` will still write, by folder or file.
+
+    A real corpus has as many clips as are published, with lengths like those of the rendered ones, which follow it.
+    Faces and sequences are counted once for every way in which the study's trainings make them.
+    """
+    full: dict[Path, float] = defaultdict(float)
+    rules = study.sensitivity.transfer_rules if study.sensitivity else ()
+    changed = [cell.changed for cell in study.trainings] + [{"transfer_window_rule": rule} for rule in rules]
+    for corpus in study.corpora:
+        frames, times = _lengths(study, corpus)
+        if study.render:
+            full[study.corpora[corpus]["folder"]] = sum(frames) * times * _VIDEO
+        for variant in (study, *map(study.changed, changed)):
+            full[variant.faces(corpus) / "faces"] = sum(frames) * times * _FRAME
+            count = sum(len(_windows(variant, corpus, length)) for length in frames) * times
+            window = variant.settings["window_frames"] * _FACE
+            full[variant.sequences(corpus) / "sequences.npy"] = count * window
+    for cell in study.trainings:
+        done = (study.training(cell) / "metrics.json").is_file()
+        full[study.training(cell)] = 0 if done else _TRAINING
+    full[in_workspace("papermill_runs") / study.name] += _READING
+    return {place: max(0.0, size - _there(place)) for place, size in full.items()}
+
+
+def _lengths(study: Study, corpus: str) -> tuple[list[int], float]:
+    """Frames of clips of the corpus, and how many clips each of them stands for."""
+    if CORPORA[corpus].rendering is None:
+        return [_USUAL], CORPORA[corpus].clips
+    rendering = study.rendering(corpus)
+    lengths = [clip.frames for clip in plan(corpus, **(rendering or _LIKE_IT)) if clip.emotion in EMOTIONS]
+    return lengths, 1 if rendering else CORPORA[corpus].clips / len(lengths)
+
+
+def _windows(study: Study, corpus: str, frames: int) -> list[tuple[int, int]]:
+    names = (CORPORA[corpus].window_rule, "window_frames", "window_minimum_frames", "window_trimmed_frames")
+    rule, length, minimum, trimmed = (study.settings[name] for name in names)
+    return windows(frames, rule, length, minimum, trimmed)
+
+
+def _there(place: Path) -> int:
+    """Bytes of a file, or of all files below a folder; 0 where there is none."""
+    files = [place] if place.is_file() else place.rglob("*")
+    return sum(path.stat().st_size for path in files if path.is_file())
