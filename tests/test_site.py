@@ -3,6 +3,7 @@
 import logging
 import re
 import shutil
+from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -150,6 +151,15 @@ def test_a_study_of_the_real_corpora_is_answered(workspace, tmp_path):
 
 
 # What it is made of
+
+
+def test_a_title_never_becomes_markup(workspace, tmp_path):
+    """A study's file may not hold such a title; a page would not believe it either."""
+    study = replace(load("sample"), title="sample <script>alert(1)</script>")
+    write_sources(study, tmp_path)
+    sources = {path: path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".md", ".ipynb")}
+    assert sum("ample &lt;script&gt;" in text for text in sources.values()) >= 3
+    assert not [path for path, text in sources.items() if "<script>alert" in text]
 
 
 def test_a_notebook_becomes_readable(tmp_path):

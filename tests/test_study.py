@@ -144,6 +144,9 @@ def test_a_wrong_extension_is_one_clear_sentence(change, said, tmp_path):
         (lambda c: c["assumptions"].update(strides=[2, 2, 2]), r"strides\.0.*1"),
         (lambda c: c["sensitivity"]["changes"].append({"precision": "bogus"}), r"changes\.\d\.precision"),
         (lambda c: c["corpora"].pop("ravdess"), "ravdess"),
+        (lambda c: c.update(title="<script>alert(1)</script>"), "title"),
+        (lambda c: c.update(title="costs $1 or $2"), "title"),
+        (lambda c: c["corpora"]["cremad"].update(name="[CREMA-D](x)"), r"corpora\.cremad\.name"),
     ],
 )
 def test_a_wrong_entry_is_one_clear_sentence(content, change, said, tmp_path):

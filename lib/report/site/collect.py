@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from html import escape
 from pathlib import Path
 
 import nbformat
@@ -132,7 +133,7 @@ def write_notebooks(study: Study, best: Cell, folder: Path) -> list[tuple[str, s
     folder.mkdir(parents=True)
     series = []
     for stem, path in executed(study, best).items():
-        note = SAMPLE_NOTE.format(title=study.title[:1].upper() + study.title[1:]) if study.render else ""
+        note = SAMPLE_NOTE.format(title=escape(study.title[:1].upper() + study.title[1:])) if study.render else ""
         notebook = readable(path, PAPER_NOTE if stem in OF_THE_PAPER else note)
         nbformat.write(notebook, folder / f"{stem}.ipynb")
         series.append((stem, *heading(notebook)))
