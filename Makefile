@@ -14,7 +14,7 @@ MODELS := data/models/face_detection_short_range.tflite data/models/face_landmar
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # a progress bar's line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup reproduce verify test-portable site reproduce-full data doctor paper paper-full export lab test test-slurm lint bench check-real simulate-rules notebooks clean
+.PHONY: help setup reproduce verify test-portable site reproduce-full data doctor paper paper-full twin twin-pilot export lab test test-slurm lint bench check-real simulate-rules notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +41,11 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 
 verify: .venv/installed  ## compare what `make reproduce` made with what is committed, byte by byte
 	@$(BIN)/python -m lib.run.verify --study $(STUDY)
+
+twin twin-pilot: setup  ## the paper's study at its full size on drawn faces: a night on two cores (-pilot: 20 actors, minutes)
+	@$(BIN)/python -m lib check --study $@
+	$(SNAKEMAKE) --config study=$@
+	@$(BIN)/python -m lib summarise --study $@
 
 reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and sensitivities: hours on two cores
 	$(SNAKEMAKE) --config study=sample-full

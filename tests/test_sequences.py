@@ -133,5 +133,9 @@ def test_frames_in_another_order_are_the_same_frames():
         assert sorted(map(bytes, shuffled[row])) == sorted(map(bytes, array[row]))
         assert all(np.array_equal(frame, array[row, -1]) for frame in last[row])
     assert not np.array_equal(shuffled[0], cutting.in_order(array, "shuffled", seed=2)[0])
+    few = cutting.in_order(array, "take-5", seed=1)[2]
+    assert np.array_equal(few, np.repeat(array[2, [7, 22, 37, 52, 67]], 15, axis=0))
+    for count in (15, 35):
+        assert len({*map(bytes, cutting.in_order(array, f"take-{count}", seed=1)[2])}) == count
     with pytest.raises(ValueError, match="filmed, shuffled, last"):
         cutting.in_order(array, "backwards", seed=1)

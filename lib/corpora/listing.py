@@ -18,6 +18,7 @@ from lib.base.paths import workspace
 from lib.base.problems import InputProblem
 from lib.corpora.records import RECORDS
 from lib.corpora.registry import CORPORA
+from lib.corpora.twins import FINDINGS
 
 MEMORY = "files.csv"
 _COLUMNS = ["file", "bytes", "mtime_ns", "sha256"]
@@ -50,7 +51,7 @@ def listed(
         If the folder holds no clip, or one cannot be read to its end.
     """
     clips, problems = CORPORA[corpus].listed(folder, settings)
-    clips, left_out = _set_findings(clips, settings["leave_out"])
+    clips, left_out = _set_findings(clips, _findings(folder), settings["leave_out"])
     sums = checksums(clips["path"], made / MEMORY, f"{CORPORA[corpus].title}: SHA-256")
     places = [_from_workspace(path) for path in clips["path"]]
     return clips.assign(path=places, sha256=sums), problems + left_out
@@ -63,8 +64,15 @@ def state(corpus: str, folder: Path, settings: Mapping[str, Any], made: Path) ->
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _set_findings(clips: pd.DataFrame, leave_out: list[str]) -> tuple[pd.DataFrame, list[InputProblem]]:
-    findings = pd.read_csv(RECORDS / "cremad_findings.csv").set_index("clip")
+def _findings(folder: Path) -> pd.DataFrame:
+    """What is known of single clips, by clip: the records', or those of a twin in `folder`."""
+    own = folder / FINDINGS
+    return pd.read_csv(own if own.exists() else RECORDS / "cremad_findings.csv").set_index("clip")
+
+
+def _set_findings(
+    clips: pd.DataFrame, findings: pd.DataFrame, leave_out: list[str]
+) -> tuple[pd.DataFrame, list[InputProblem]]:
     clips = clips.assign(finding=clips["clip"].map(findings["finding"]).fillna(""))
     out = clips["finding"].isin(leave_out)
     problems = [

@@ -181,6 +181,7 @@ class Reordered:
 def in_order(sequences: np.ndarray, order: str, seed: int) -> np.ndarray | Reordered:
     """Give `sequences` with their frames ``filmed`` (as they are), ``shuffled``, or ``last`` (that frame 75 times).
 
+    ``take-5`` cuts a sequence into five equal parts and shows of each its middle frame, as long as the part is.
     A sequence keeps its shuffled order in every epoch; it follows from `seed` and the sequence's number.
     """
     count, frames = sequences.shape[:2]
@@ -188,6 +189,11 @@ def in_order(sequences: np.ndarray, order: str, seed: int) -> np.ndarray | Reord
         return sequences
     if order == "last":
         return Reordered(sequences, np.full((count, frames), frames - 1))
+    if order in FRAME_ORDERS and order.startswith("take-"):
+        taken = int(order.removeprefix("take-"))
+        part = np.arange(frames) * taken // frames
+        middle = ((2 * part + 1) * frames) // (2 * taken)
+        return Reordered(sequences, np.tile(middle, (count, 1)))
     if order != "shuffled":
         raise ValueError(f"unknown order of frames {order!r}; known are {', '.join(FRAME_ORDERS)}")
     random = [np.random.default_rng([seed, 4, number]).permutation(frames) for number in range(count)]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
+from lib.corpora.twins import TWINS
 
 PARTS = ("train", "validation", "test")
 
@@ -105,7 +106,8 @@ def mae_dfer(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Ge
     """Test on one of the five published folds of CREMA-D's actors, which MAE-DFER, SVFAP and HiCMAE use.
 
     The actors of the other folds train and validate, each on one side, in the proportion of `parts`: they are
-    shuffled, and the first ones validate until their sequences come nearest to it.
+    shuffled, and the first ones validate until their sequences come nearest to it. The actors of CREMA-D's whole twin
+    are in the folds of the real ones.
 
     Raises
     ------
@@ -114,6 +116,7 @@ def mae_dfer(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Ge
     """
     folds = pd.read_csv(FOLDS).set_index("actor")["fold"]
     counts = table["actor"].value_counts().sort_index()
+    folds.index += next((twin.shift for twin in TWINS.values() if counts.index.tolist() == [*twin.actors]), 0)
     fold_of = folds.reindex(counts.index)
     rest = counts[fold_of != fold]
     if fold_of.isna().any() or not (fold_of == fold).any() or len(rest) < 2:

@@ -89,6 +89,8 @@ class Uncertainty:
         Frame order (``shuffled``, ``last``) -> number of seeds, under the protocol ``paper``.
     control_layers
         The network that the controls train.
+    layers
+        Split protocol -> the networks that it trains, by their layers.
     grid
         Under how many of the seeds every row of the grid is trained, protocol ``paper``; for notebook 12 alone.
     """
@@ -98,7 +100,12 @@ class Uncertainty:
     protocols: dict[str, int]
     controls: dict[str, int]
     control_layers: int
+    layers: dict[str, tuple[int, ...]]
     grid: int = 0
+
+    def networks(self, protocol: str) -> tuple[Cell, ...]:
+        """Those of `cells` that are trained under `protocol`."""
+        return tuple(cell for cell in self.cells if cell.layers in self.layers.get(protocol, ()))
 
 
 @dataclass(frozen=True)

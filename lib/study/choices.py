@@ -10,8 +10,8 @@ BLOCKS = {5: 1, 6: 2, 7: 3}
 #: How a clip is cut into windows, see `lib.sequences.cutting.windows`.
 WINDOW_RULES = ("windows", "first", "middle", "last", "split_at_150")
 
-#: Orders of a sequence's frames: as filmed, or the two controls of notebook 10.
-FRAME_ORDERS = ("filmed", "shuffled", "last")
+#: Orders of a sequence's frames: as filmed, or a control of notebook 10; ``take-5`` holds five of them, evenly taken.
+FRAME_ORDERS = ("filmed", "shuffled", "last", "take-5", "take-15", "take-35")
 
 #: How sequences are dealt to the parts, see `lib.sequences.splits`.
 PROTOCOLS = ("paper", "clip", "actor", "mae-dfer")

@@ -12,6 +12,7 @@ from lib.base.paths import in_workspace
 from lib.base.problems import InputProblem
 from lib.corpora.corpus import ROLES
 from lib.corpora.registry import CORPORA
+from lib.study import plans
 from lib.study.cells import Cell, Sensitivity, Uncertainty, slug
 from lib.study.paper import assumptions
 from lib.study.reading import checked_settings, config_file, content_of
@@ -103,7 +104,7 @@ class Study:
             return ()
         seeds = self.uncertainty.seeds[: self.uncertainty.protocols.get(protocol, 0)]
         change = [{"split_protocol": protocol, "seed": seed} for seed in seeds]
-        return tuple(self.trained(cell, c) for c in change for cell in self.uncertainty.cells)
+        return tuple(self.trained(cell, c) for c in change for cell in self.uncertainty.networks(protocol))
 
     @property
     def grid_repeats(self) -> tuple[Cell, ...]:
@@ -217,7 +218,7 @@ def load(study: str | os.PathLike, folders: Mapping[str, str | os.PathLike | Non
         content = {**shared, **content}
     own = content.get("assumptions") or {}
     settings = checked_settings(path, own, {name: assumption.value for name, assumption in assumptions().items()})
-    grid = _cells(path, content["grid"], "the grid")
+    grid = plans.cells(path, content["grid"], "the grid")
     corpora = {
         corpus: {**entry, "folder": in_workspace((folders or {}).get(corpus) or entry["folder"])}
         for corpus, entry in _by_role(path, content).items()
@@ -241,8 +242,8 @@ def load(study: str | os.PathLike, folders: Mapping[str, str | os.PathLike | Non
         grid=grid,
         base=base,
         numerics=numerics,
-        uncertainty=_uncertainty(path, content.get("uncertainty")),
-        sensitivity=_sensitivity(path, content.get("sensitivity")),
+        uncertainty=plans.uncertainty(path, content.get("uncertainty")),
+        sensitivity=plans.sensitivity(path, content.get("sensitivity")),
     )
     _ = loaded.trainings  # which checks every change
     return loaded
@@ -263,35 +264,3 @@ def _by_role(path: Path, content: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if rendered != set(corpora):
         raise InputProblem(path, "renders other corpora than it names", "correct corpora or render")
     return {named: corpora[named] for (named,) in by_role.values()}
-
-
-def _cells(path: Path, entries: list[dict[str, Any]], where: str) -> tuple[Cell, ...]:
-    cells = tuple(Cell(**entry) for entry in entries)
-    runs = [cell.run for cell in cells]
-    doubled = sorted({run for run in runs if runs.count(run) > 1})
-    if doubled:
-        raise InputProblem(path, f"{where} holds {', '.join(doubled)} twice", "delete one of them")
-    return cells
-
-
-def _uncertainty(path: Path, content: dict[str, Any] | None) -> Uncertainty | None:
-    if content is None:
-        return None
-    cells = _cells(path, content["cells"], "uncertainty.cells")
-    controls = dict(content.get("controls") or {})
-    layers = controls.pop("layers", cells[0].layers)
-    if layers not in [cell.layers for cell in cells]:
-        raise InputProblem(path, f"uncertainty.controls names {layers} layers", "take those of a cell above it")
-    grid = content.get("grid", 0)
-    most = max([*content["protocols"].values(), *controls.values(), grid])
-    if most > len(content["seeds"]):
-        problem = f"uncertainty wants {most} seeds and names {len(content['seeds'])}"
-        raise InputProblem(path, problem, "add seeds, or lower the number")
-    return Uncertainty(cells, tuple(content["seeds"]), dict(content["protocols"]), controls, layers, grid)
-
-
-def _sensitivity(path: Path, content: dict[str, Any] | None) -> Sensitivity | None:
-    if content is None:
-        return None
-    (cell,) = _cells(path, [content["cell"]], "sensitivity.cell")
-    return Sensitivity(cell, tuple(content["changes"]), tuple(content["transfer_rules"]))

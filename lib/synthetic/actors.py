@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from lib.corpora.twins import Person
 from lib.synthetic.dials import AUS, DIALS, PROTOTYPES
 
 # Skin (sRGB), race and ethnicity in CREMA-D's words, natural hair colours.
@@ -71,14 +72,28 @@ class Actor:
     seed: int
 
 
-@lru_cache(maxsize=64)
-def cast(number: int) -> Actor:
-    """Actor `number`: always the same person. Even numbers are female, odd ones male, as in RAVDESS."""
+def _looks(number: int, person: Person | None) -> tuple:
+    """Skin, race, ethnicity and hair colours; of those that fit `person`, the actor's number chooses."""
+    if person is None:
+        return _PEOPLE[number % len(_PEOPLE)]
+    alike = [looks for looks in _PEOPLE if looks[1:3] == (person.race, person.ethnicity)]
+    alike = alike or [looks for looks in _PEOPLE if looks[1] == person.race] or _PEOPLE
+    skin, _, _, hairs = alike[number % len(alike)]
+    return skin, person.race, person.ethnicity, hairs
+
+
+@lru_cache(maxsize=128)
+def cast(number: int, person: Person | None = None) -> Actor:
+    """Actor `number`, always the same one, with the sex, age and race of `person` where that is given.
+
+    Else even numbers are female, odd ones male, as in RAVDESS.
+    """
     rng = np.random.default_rng([0xFACE, number])
-    sex = "Male" if number % 2 else "Female"
-    skin, race, ethnicity, hairs = _PEOPLE[number % len(_PEOPLE)]
+    sex = person.sex if person else "Male" if number % 2 else "Female"
+    skin, race, ethnicity, hairs = _looks(number, person)
     skin = np.array(skin) * rng.normal(1, 0.035) + rng.normal(0, 2.5, 3)
     age = int(rng.integers(20, 66))
+    age = person.age if person else age
     hair = np.array(hairs[rng.integers(len(hairs))], float)
     if age > 42:
         hair += (np.array([150, 148, 146]) - hair) * rng.uniform(0.0, min(0.85, (age - 36) / 28))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from lib.corpora.twins import Mixture
 from lib.synthetic.actors import Actor
 from lib.synthetic.dials import AUS, NEIGHBOURS, PROTOTYPES, Dials
 
@@ -84,19 +86,32 @@ def _blinks(rng, n: int) -> np.ndarray:
     return lids
 
 
-def perform(actor: Actor, emotion: str, level: str, sentence: str, n: int, rng, dials: Dials) -> Take:
+def joined(takes: Sequence[Take]) -> Take:
+    """Give `takes` one after another as one take."""
+    columns = {field.name: [getattr(take, field.name) for take in takes] for field in fields(Take)}
+    return Take(**{name: np.concatenate(parts) for name, parts in columns.items()})
+
+
+def perform(
+    actor: Actor, emotion: str, level: str, sentence: str, n: int, rng, dials: Dials, mixture: Mixture | None = None
+) -> Take:
     """Play `sentence` with `emotion` at `level` for `n` frames.
 
     Timing, strength and a possible tinge of another emotion come from `rng`; habits and resting face from the actor.
+    With a `mixture` the face shows the emotions by their shares, and neither tinge nor level: who saw less of an
+    emotion voted so.
     """
-    gain = dials.amplitude * dials.level[level] * actor.strength * np.exp(rng.normal(0, 0.12))
+    strength = dials.level["XX" if mixture else level]
+    gain = dials.amplitude * strength * actor.strength * np.exp(rng.normal(0, 0.12))
+    if mixture is None:
+        tinge = rng.uniform(0, dials.tinge) if emotion != "neutral" else rng.uniform(0, 0.6 * dials.tinge)
+        other = NEIGHBOURS[emotion][rng.integers(len(NEIGHBOURS[emotion]))]
+        mixture = (emotion, 1 - tinge), (other, tinge)
     target = np.zeros(len(AUS))
-    tinge = rng.uniform(0, dials.tinge) if emotion != "neutral" else rng.uniform(0, 0.6 * dials.tinge)
-    other = NEIGHBOURS[emotion][rng.integers(len(NEIGHBOURS[emotion]))]
-    for name, share in ((emotion, 1 - tinge), (other, tinge)):
-        for au, strength in PROTOTYPES[name].items():
+    for name, share in mixture:
+        for au, unit in PROTOTYPES[name].items():
             k = AUS.index(au)
-            target[k] += share * gain * strength * actor.habits[name][k] * np.exp(rng.normal(0, 0.15))
+            target[k] += share * gain * unit * actor.habits[name][k] * np.exp(rng.normal(0, 0.15))
     aus = _envelope(rng, n, len(AUS)) * target + np.asarray(actor.resting)
     aus += dials.drift * wander(rng, n, len(AUS), 30) * (np.asarray(AUS) != 26)
     # Brows and cheeks accompany speech a little, whatever the emotion.

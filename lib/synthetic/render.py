@@ -9,6 +9,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from lib.corpora.twins import Person
 from lib.synthetic import muscles, wrinkles
 from lib.synthetic.actors import cast
 from lib.synthetic.canvas import LEFT, TOP, Canvas, shading
@@ -33,9 +34,9 @@ def _slices(box) -> tuple[slice, slice]:
 
 
 @lru_cache(maxsize=6)
-def _portrait(number: int, studio: Studio):
+def _portrait(number: int, person: Person | None, studio: Studio):
     """Everything about an actor in a studio that no take changes."""
-    actor = cast(number)
+    actor = cast(number, person)
     canvas = Canvas.of(actor, round(studio.scale * 1.2))
     rgba, z = paint(actor, canvas, fill=studio.fill)
     x, y = canvas.grid()
@@ -74,15 +75,17 @@ def _rotations(pose: np.ndarray) -> np.ndarray:
     return np.einsum("ijn,jkn,kln->nil", roll, pitch, yaw)
 
 
-def render_take(studio: Studio, number: int, take: Take, rng, dials: Dials) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Film `take` of actor `number`; yields each frame and its true landmarks.
+def render_take(
+    studio: Studio, number: int, take: Take, rng, dials: Dials, person: Person | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Film `take` of actor `number`, who may be a given `person`; yields each frame and its true landmarks.
 
     Yields
     ------
     (frame, landmarks)
         uint8 (height, width, 3) RGB and float32 (68, 2) in pixels, pixel centres at whole numbers.
     """
-    actor, behind, canvas, rgba, z, core_box, deltas, (coarse, shape, grid) = _portrait(number, studio)
+    actor, behind, canvas, rgba, z, core_box, deltas, (coarse, shape, grid) = _portrait(number, person, studio)
     n = len(take.aus)
     scale = studio.scale * np.exp(rng.normal(0, 0.03))
     centre = np.array(studio.centre) + rng.normal(0, 1, 2) * (0.10, 0.05) * scale

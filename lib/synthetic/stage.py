@@ -87,3 +87,10 @@ def backdrop(studio: Studio, actor: Actor) -> np.ndarray:
     image += (shirt * np.clip(cloth, 0.4, 1.5)[..., None] - image) * body
     rim = body[..., 0] - cv2.GaussianBlur(body, (0, 0), 0.06 * scale)
     return image * (1 - 0.6 * np.clip(rim, 0, 1))[..., None]
+
+
+def error_picture(studio: Studio) -> np.ndarray:
+    """Picture of a failed recording, bars without a face: uint8 (height, width, 3), RGB."""
+    bars = np.array([(180, 180, 180), (180, 180, 16), (16, 180, 180), (16, 180, 16), (180, 16, 180), (180, 16, 16)])
+    columns = np.arange(studio.width) * len(bars) // studio.width
+    return np.ascontiguousarray(np.broadcast_to(bars[columns].astype(np.uint8), (studio.height, studio.width, 3)))
