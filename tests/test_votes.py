@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.base.checksums import sha256
 from lib.base.emotions import EMOTIONS
-from lib.measures import votes
+from lib.base.paths import NOTEBOOKS
+from lib.corpora import records
+from lib.measures import baselines, votes
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +21,35 @@ def small():
     """Two clips: angry with 3 of 4 ratings right; sad tied with neutral, 2 of 5 right."""
     counts = pd.DataFrame([[3, 0, 0, 1, 0, 0], [0, 1, 0, 0, 2, 2]], columns=list(EMOTIONS))
     return counts.assign(clip=["a", "b"], actor=[1, 2], emotion=["angry", "sad"])
+
+
+def test_raters_stand_next_to_the_files_that_they_saw_only():
+    """A re-encoded clip, another video under its name, a rendered clip: nobody rated these."""
+    published = pd.read_csv(records.RECORDS / "cremad_clips.csv").head(5)
+    table = published.rename(columns={"flv_sha256": "sha256"})[["clip", "sha256"]]
+    table.loc[1, "sha256"] = table.loc[0, "sha256"]  # of another clip
+    table.loc[2, "sha256"] = "0" * 64
+    table.loc[3, "sha256"] = np.nan
+    table.loc[4, "clip"] = "9001_DFA_ANG_XX"
+    assert records.recorded(table).tolist() == [True, False, False, False, False]
+    rated = votes.of_clips(table)
+    assert rated["clip"].tolist() == [table.loc[0, "clip"]]
+    sequences = table.iloc[[1, 0, 0, 2]].assign(sequence=range(4), window=0, actor=1001, emotion="angry")
+    sequences = sequences.assign(sex="male", level="XX")
+    assert baselines.crowd(sequences, rated, seed=1)["sequence"].tolist() == [1, 2]
+    assert baselines.crowd(sequences, votes.of_clips(table[1:]), seed=1).empty
+
+
+def test_no_notebook_joins_votes_to_clips_by_their_names():
+    """06, 08 and 09 show the votes on all of CREMA-D, and no clip of a study."""
+    users = {path.stem for path in NOTEBOOKS.glob("*.ipynb") if "read_votes" in path.read_text()}
+    assert users == {"06_confusion_matrices", "08_paper_audit", "09_human_baseline"}
+
+
+def test_the_original_clips_have_the_recorded_checksum(real_data):
+    files = sorted((real_data / "cremad/VideoFlash").glob("*.flv"))
+    table = pd.DataFrame({"clip": [f.stem for f in files], "sha256": [sha256(f) for f in files]})
+    assert len(votes.of_clips(table)) == len(files) > 0
 
 
 def test_single_ratings_are_counted(small):

@@ -168,6 +168,23 @@ def clips(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
     return whole.fillna({"finding": "", "reason": ""})
 
 
+def recorded(table: pd.DataFrame, folder: str | os.PathLike = RECORDS) -> pd.Series:
+    """Whether each clip of a study is CREMA-D's own file: its SHA-256 is the one that the records have under its name.
+
+    Parameters
+    ----------
+    table
+        The table of clips.csv, of any corpus: columns clip and sha256.
+
+    Returns
+    -------
+    pandas.Series
+        bool, with the index of `table`. Another video under a name of CREMA-D's, or a re-encoded one, is False.
+    """
+    published = pd.read_csv(Path(folder) / "cremad_clips.csv").set_index("clip")["flv_sha256"]
+    return table["clip"].map(published).eq(table["sha256"])
+
+
 def missing_clips(table: pd.DataFrame) -> pd.DataFrame:
     """Clips of the full design that `table` lacks: every actor says every sentence in every emotion.
 

@@ -227,7 +227,7 @@ def crowd(table: pd.DataFrame, votes: pd.DataFrame, seed: int) -> pd.DataFrame:
     table
         Rows of the table of sequences.csv. A rater saw the whole clip, so its sequences share the answer.
     votes
-        What `lib.measures.votes.read_votes` gives.
+        What `lib.measures.votes.of_clips` gives: of the files that the raters saw.
     seed
         Settles ties, one draw a clip.
 

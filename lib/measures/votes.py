@@ -10,7 +10,7 @@ import pandas as pd
 
 from lib.base.emotions import EMOTIONS
 from lib.corpora.cremad import parse_name
-from lib.corpora.records import RECORDS, VOTES
+from lib.corpora.records import RECORDS, VOTES, recorded
 from lib.measures.uncertainty import over_actors, ratio
 
 #: Ways to turn a clip's votes into answers.
@@ -29,6 +29,19 @@ def read_votes(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
     votes = pd.read_csv(Path(folder) / "cremad_votes.csv").rename(columns=VOTES)
     named = pd.DataFrame([{"clip": clip, **parse_name(clip)} for clip in votes["clip"]])
     return named.merge(votes, on="clip", validate="one_to_one")[[*named.columns, *EMOTIONS]]
+
+
+def of_clips(clips: pd.DataFrame, folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
+    """Votes, as `read_votes` gives them, on those of a study's `clips` that raters saw: the name alone shows nothing.
+
+    Parameters
+    ----------
+    clips
+        The table of clips.csv, see `lib.corpora.records.recorded`.
+    """
+    votes = read_votes(folder)
+    seen = clips.loc[recorded(clips, folder), "clip"]
+    return votes[votes["clip"].isin(seen)].reset_index(drop=True)
 
 
 def shares(votes: pd.DataFrame, answer: str) -> np.ndarray:
