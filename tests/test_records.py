@@ -1,14 +1,17 @@
 """CREMA-D's records: a clone without its videos tells clips, lengths, actors and votes."""
 
 import hashlib
+import shutil
 import tarfile
 
 import pandas as pd
 import pytest
 
 from lib.base.problems import InputProblem
-from lib.corpora import records
-from lib.sequences import lengths
+from lib.corpora import listing, records
+from lib.corpora.obtain import cremad
+from lib.measures import votes
+from lib.sequences import lengths, splits
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
 
@@ -51,6 +54,56 @@ def test_a_clone_is_read_with_pointers_and_with_media(tmp_path):
     reasons = read.findings.set_index("clip")["reason"]
     assert reasons["1001_DFA_ANG_XX"].endswith("that of 1001_DFA_HAP_XX")
     assert "times the usual size" in reasons["1001_IEO_SAD_HI"]
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """A copy of the committed tables, read in their place."""
+    folder = tmp_path / "records"
+    shutil.copytree(records.RECORDS, folder)
+    for module in (records, cremad, listing):
+        monkeypatch.setattr(module, "RECORDS", folder)
+    monkeypatch.setattr(splits, "FOLDS", folder / splits.FOLDS.name)
+    return folder
+
+
+READERS = {
+    "cremad_clips.csv": [
+        lambda folder: records.clips(folder),
+        lambda folder: records.recorded(pd.DataFrame({"clip": ["x"], "sha256": ["0"]}), folder),
+        lambda folder: cremad.published(folder),
+    ],
+    "cremad_actors.csv": [lambda folder: records.clips(folder)],
+    "cremad_findings.csv": [lambda folder: records.clips(folder), lambda folder: listing._findings(folder.parent)],
+    "cremad_votes.csv": [lambda folder: votes.read_votes(folder)],
+    "cremad_folds_mae_dfer.csv": [
+        lambda _: splits.split(pd.DataFrame({"actor": range(1001, 1092)}), "mae-dfer", (5, 1, 2), 1)
+    ],
+}
+HARMS = {
+    "a line less": lambda path: path.write_text("".join(path.read_text().splitlines(True)[:-1])),
+    "a digit": lambda path: path.write_bytes(path.read_bytes()[:-2] + b"7\n"),
+    "missing": lambda path: path.unlink(),
+    "no list": lambda path: path.with_name(records.SUMS).unlink(),
+    "an empty list": lambda path: path.with_name(records.SUMS).write_text(""),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("name", READERS)
+def test_a_changed_table_is_refused_by_all_who_read_it(copied, name, harm):
+    for read in READERS[name]:
+        read(copied)
+    HARMS[harm](copied / name)
+    for read in READERS[name]:
+        with pytest.raises(InputProblem, match="git checkout records") as raised:
+            read(copied)
+        assert "\n" not in str(raised.value)
+
+
+def test_every_committed_table_is_listed():
+    for path in records.RECORDS.glob("*.csv"):
+        assert records.committed(path.name) == path
 
 
 def test_what_is_written_is_read_again(tmp_path):

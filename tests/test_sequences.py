@@ -100,6 +100,23 @@ def test_a_clip_without_a_face_gives_no_sequence(tmp_path):
     assert cutting.plan(clips, faces, "windows", 75, 35, 110)["clip"].tolist() == ["0_1"]
 
 
+@pytest.mark.parametrize("shorter", ["clips", "faces"])
+def test_a_table_of_fewer_clips_loses_no_sequence_in_silence(tmp_path, shorter):
+    tables = dict(zip(("clips", "faces"), corpus(tmp_path, [[40, 50], [60]]), strict=True))
+    tables[shorter] = tables[shorter][:-1]
+    with pytest.raises(InputProblem, match="do not list the same clips: 1 are in one of them only, 1_0 first"):
+        cutting.cut(tables["clips"], tables["faces"], tmp_path, tmp_path / "sequences.npy", SETTINGS, "windows")
+    assert not (tmp_path / "sequences.npy").exists()
+
+
+def test_a_table_in_another_order_than_the_array_is_refused(tmp_path):
+    clips, faces = corpus(tmp_path, [[40, 50]])
+    table = cutting.cut(clips, faces, tmp_path, tmp_path / "sequences.npy", SETTINGS, "windows")
+    table[::-1].to_csv(tmp_path / "sequences.csv", index=False)
+    with pytest.raises(InputProblem, match=r"sequences\.csv: does not list the sequences in the array's order"):
+        cutting.load(tmp_path)
+
+
 def test_a_damaged_file_is_named(tmp_path):
     clips, faces = corpus(tmp_path, [[40]])
     (tmp_path / "0.npz").write_bytes((tmp_path / "0.npz").read_bytes()[:500])

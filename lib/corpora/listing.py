@@ -16,7 +16,7 @@ from lib.base.checksums import sha256
 from lib.base.files import problem_table, write_table
 from lib.base.paths import workspace
 from lib.base.problems import InputProblem
-from lib.corpora.records import RECORDS
+from lib.corpora.records import RECORDS, committed
 from lib.corpora.registry import CORPORA
 from lib.corpora.twins import FINDINGS
 
@@ -67,7 +67,7 @@ def state(corpus: str, folder: Path, settings: Mapping[str, Any], made: Path) ->
 def _findings(folder: Path) -> pd.DataFrame:
     """What is known of single clips, by clip: the records', or those of a twin in `folder`."""
     own = folder / FINDINGS
-    return pd.read_csv(own if own.exists() else RECORDS / "cremad_findings.csv").set_index("clip")
+    return pd.read_csv(own if own.exists() else committed("cremad_findings.csv", RECORDS)).set_index("clip")
 
 
 def _set_findings(

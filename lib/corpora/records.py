@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.base.checksums import sha256
 from lib.base.emotions import CREMAD_CODES
-from lib.base.files import write_table
+from lib.base.files import write_table, write_text
 from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
 from lib.corpora.corpus import FPS
@@ -25,6 +26,9 @@ from lib.corpora.cremad import LEVELS, SENTENCES, parse_name, read_demographics
 from lib.corpora.pointers import Pointer, read_pointer
 
 RECORDS = ROOT / "records"
+
+#: Checksums of the committed tables, in the form of ``sha256sum``.
+SUMS = "SHA256SUMS"
 
 #: The crowd's answers, in the order of the columns of CREMA-D's ``tabulatedVotes.csv``.
 VOTES = {"A": "angry", "D": "disgust", "F": "fear", "H": "happy", "N": "neutral", "S": "sad"}
@@ -51,6 +55,30 @@ class Records:
     actors: pd.DataFrame
     votes: pd.DataFrame
     findings: pd.DataFrame
+
+
+def committed(name: str, folder: str | os.PathLike = RECORDS) -> Path:
+    """Path of the committed table `name`: a line or a digit less in it would be a wrong number, and no error.
+
+    Raises
+    ------
+    InputProblem
+        If it is not the file that ``SHA256SUMS`` beside it names. In a folder without that list nothing is compared.
+    """
+    path, sums = Path(folder) / name, Path(folder) / SUMS
+    try:
+        if not sums.exists() and sums.parent != RECORDS:
+            return path
+        lines = sums.read_text(encoding="utf-8").splitlines()
+        listed = {file: value for value, _, file in (line.partition("  ") for line in lines)}
+        if sha256(path) != listed.get(name):
+            raise InputProblem(
+                path, "is not the table of this checkout (another SHA-256)", "run `git checkout records`"
+            )
+    except OSError as error:
+        text = f"cannot be read ({error.strerror})"
+        raise InputProblem(error.filename or path, text, "run `git checkout records`") from None
+    return path
 
 
 def _media(path: Path) -> Pointer:
@@ -141,6 +169,8 @@ def write(clone: str | os.PathLike, folder: str | os.PathLike = RECORDS) -> Reco
     records = read_clone(clone)
     for name in ("clips", "actors", "votes", "findings"):
         write_table(getattr(records, name), Path(folder) / f"cremad_{name}.csv")
+    sums = [f"{sha256(path)}  {path.name}\n" for path in sorted(Path(folder).glob("*.csv"))]
+    write_text(Path(folder) / SUMS, "".join(sums))
     return records
 
 
@@ -155,10 +185,10 @@ def clips(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
         is wrong).
     """
     folder = Path(folder)
-    table = pd.read_csv(folder / "cremad_clips.csv")
+    table = pd.read_csv(committed("cremad_clips.csv", folder))
     named = pd.DataFrame([{"clip": clip, **parse_name(clip)} for clip in table["clip"]])
-    actors = pd.read_csv(folder / "cremad_actors.csv", dtype={"age": "Int64"})
-    findings = pd.read_csv(folder / "cremad_findings.csv")
+    actors = pd.read_csv(committed("cremad_actors.csv", folder), dtype={"age": "Int64"})
+    findings = pd.read_csv(committed("cremad_findings.csv", folder))
     table.insert(2, "frames", frames_of(table["seconds"]))
     whole = (
         named.merge(actors, on="actor", how="left", validate="many_to_one")
@@ -181,7 +211,7 @@ def recorded(table: pd.DataFrame, folder: str | os.PathLike = RECORDS) -> pd.Ser
     pandas.Series
         bool, with the index of `table`. Another video under a name of CREMA-D's, or a re-encoded one, is False.
     """
-    published = pd.read_csv(Path(folder) / "cremad_clips.csv").set_index("clip")["flv_sha256"]
+    published = pd.read_csv(committed("cremad_clips.csv", folder)).set_index("clip")["flv_sha256"]
     return table["clip"].map(published).eq(table["sha256"])
 
 

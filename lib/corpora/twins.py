@@ -91,7 +91,7 @@ def _drawn(name: str) -> str:
 
 
 def _cremad() -> list[Recorded]:
-    votes = pd.read_csv(records.RECORDS / "cremad_votes.csv").rename(columns=records.VOTES)
+    votes = pd.read_csv(records.committed("cremad_votes.csv")).rename(columns=records.VOTES)
     votes["votes"] = votes[list(EMOTIONS)].sum(axis=1)
     clips = records.clips().merge(votes, on="clip", validate="one_to_one")
     found = []
@@ -116,7 +116,7 @@ def _cremad_findings() -> pd.DataFrame:
 
 
 def _ravdess() -> list[Recorded]:
-    table = pd.read_csv(records.RECORDS / "ravdess_frames.csv")
+    table = pd.read_csv(records.committed("ravdess_frames.csv"))
     named = zip(table["clip"], table["frames"], strict=True)
     return [Recorded(f"{clip[:-2]}{int(clip[-2:]) + _RAVDESS}", int(frames)) for clip, frames in named]
 

@@ -103,7 +103,9 @@ def _digest(path: Path, listed: str | None) -> str:
     except OSError as error:
         raise InputProblem(path, f"cannot be read any more ({error.strerror})", remedy) from None
     if listed not in (None, found):
-        raise InputProblem(path, "has changed since it was listed in clips.csv", "run again; it is listed anew")
+        raise InputProblem(
+            path, "has changed since it was listed in clips.csv", "delete files.csv beside it and run again"
+        )
     return found
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lib.base.emotions import EMOTIONS
 from lib.corpora.cremad import parse_name
-from lib.corpora.records import RECORDS, VOTES, recorded
+from lib.corpora.records import RECORDS, VOTES, committed, recorded
 from lib.measures.uncertainty import over_actors, ratio
 
 #: Ways to turn a clip's votes into answers.
@@ -26,7 +25,7 @@ def read_votes(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
         clip, actor, emotion (asked of the actor), sentence, level, and a column an emotion with the number of
         raters who chose it.
     """
-    votes = pd.read_csv(Path(folder) / "cremad_votes.csv").rename(columns=VOTES)
+    votes = pd.read_csv(committed("cremad_votes.csv", folder)).rename(columns=VOTES)
     named = pd.DataFrame([{"clip": clip, **parse_name(clip)} for clip in votes["clip"]])
     return named.merge(votes, on="clip", validate="one_to_one")[[*named.columns, *EMOTIONS]]
 

@@ -116,10 +116,13 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
     Raises
     ------
     lib.base.problems.InputProblem
-        If no sequence is left, or an actor's file is missing or damaged.
+        If no sequence is left, the tables are of other clips, or an actor's file is missing or damaged.
     """
     length = settings["window_frames"]
     limits = settings["window_minimum_frames"], settings["window_trimmed_frames"]
+    if apart := sorted(set(clips["clip"]) ^ set(faces["clip"])):
+        problem = f"and clips.csv do not list the same clips: {len(apart)} are in one of them only, {apart[0]} first"
+        raise InputProblem(faces_folder.parent / "faces.csv", problem, "delete faces.csv and run again")
     table = plan(clips, faces, rule, length, *limits)
     if table.empty:
         raise InputProblem(
@@ -222,6 +225,9 @@ def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:
     if len(array) != len(table):
         problem = f"holds {len(array)} sequences, but sequences.csv {len(table)}"
         raise InputProblem(folder / "sequences.npy", problem, "delete both and run again")
+    if "sequence" not in table or table["sequence"].tolist() != list(range(len(table))):
+        problem = "does not list the sequences in the array's order"
+        raise InputProblem(folder / "sequences.csv", problem, "delete it and run again")
     return array, table
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
+from lib.corpora.records import committed
 from lib.corpora.twins import TWINS
 
 PARTS = ("train", "validation", "test")
@@ -114,7 +115,7 @@ def mae_dfer(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Ge
     InputProblem
         If the folds do not name an actor of `table`, or `table` has none of the fold's actors, or under two others.
     """
-    folds = pd.read_csv(FOLDS).set_index("actor")["fold"]
+    folds = pd.read_csv(committed(FOLDS.name, FOLDS.parent)).set_index("actor")["fold"]
     counts = table["actor"].value_counts().sort_index()
     folds.index += next((twin.shift for twin in TWINS.values() if counts.index.tolist() == [*twin.actors]), 0)
     fold_of = folds.reindex(counts.index)

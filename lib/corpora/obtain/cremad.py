@@ -25,7 +25,7 @@ from lib.corpora.obtain.files import Remote, alone, check_space, gigabytes, veri
 from lib.corpora.obtain.lfs import Store
 from lib.corpora.obtain.transfer import PATIENT, Patience, download
 from lib.corpora.pointers import Pointer, read_pointer
-from lib.corpora.records import RECORDS
+from lib.corpora.records import RECORDS, committed
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def published(folder: Path) -> tuple[dict[str, Pointer], list[Path]]:
 
 def _recorded() -> dict[str, Pointer]:
     """Pointers of the 7,442 clips by file name, as the committed records state them."""
-    table = pd.read_csv(RECORDS / "cremad_clips.csv")
+    table = pd.read_csv(committed("cremad_clips.csv", RECORDS))
     columns = zip(table["clip"], table["flv_sha256"], table["flv_bytes"], strict=True)
     return {f"{clip}.flv": Pointer(sha256, int(size)) for clip, sha256, size in columns}
 
