@@ -14,7 +14,7 @@ MODELS := data/models/face_detection_short_range.tflite data/models/face_landmar
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # a progress bar's line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup reproduce verify test-portable site reproduce-full data doctor paper paper-full twin twin-pilot export lab test test-slurm lint bench check-real simulate-rules notebooks clean
+.PHONY: help setup setup-gpu reproduce verify test-portable site reproduce-full data doctor paper paper-full paper-try twin twin-pilot export lab test test-slurm lint bench check-real simulate-rules notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,11 @@ $(MODELS) &: .venv/installed
 	@touch $(MODELS)
 
 setup: .venv/installed $(MODELS)  ## install everything into .venv and fetch the two landmark models
+
+setup-gpu: setup  ## TensorFlow with CUDA in place of the processors' build, for NVIDIA cards on x86-64 Linux (not tried)
+	$(BIN)/python -m pip uninstall --quiet --yes tensorflow-cpu
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-gpu.lock
+	@$(BIN)/python -m lib.run.doctor | grep TensorFlow
 
 reproduce: setup  ## run the whole study on the sample corpora: tables, figures, notebooks (STUDY=... for another)
 	@$(BIN)/python -m lib check --study $(STUDY)
@@ -53,13 +58,13 @@ reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and
 site: $(if $(filter paper%,$(STUDY)),$(STUDY),reproduce)  ## build the page, site/index.html: the answer, tables, notebooks (STUDY=...)
 	@$(BIN)/python -m lib.report.site --study $(STUDY)
 
-data: .venv/installed  ## fetch CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder]
-	$(BIN)/python -m lib.corpora.obtain all $(if $(TO),--to "$(TO)")
+data: .venv/installed  ## fetch CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder] [ACTORS="1001 1002 1 2"]
+	$(BIN)/python -m lib.corpora.obtain all $(if $(TO),--to "$(TO)") $(if $(ACTORS),--actors $(ACTORS))
 
 doctor: .venv/installed  ## say what is there, what is missing or wrong, and the next command (STUDY=paper-full; CHECKSUMS=1: verify files)
 	@$(BIN)/python -m lib.run.doctor $(if $(filter paper%,$(STUDY)),--config $(STUDY)) --cremad "$(CREMAD)" --ravdess "$(RAVDESS)" $(if $(CHECKSUMS),--checksums)
 
-paper paper-full: setup  ## the paper's study on the real corpora: make paper CREMAD=folder RAVDESS=folder (-full: with all)
+paper paper-full paper-try: setup  ## the paper's study: make paper CREMAD=folder RAVDESS=folder (-full: with all; -try: in ten minutes)
 	@test -d "$(CREMAD)" -a -d "$(RAVDESS)" || \
 	  { echo "Fetch the corpora (make data) or name them: make paper CREMAD=/data/CREMA-D RAVDESS=/data/RAVDESS"; exit 1; }
 	$(SNAKEMAKE) --config study=$@ cremad="$(abspath $(CREMAD))" ravdess="$(abspath $(RAVDESS))"

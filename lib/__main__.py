@@ -51,7 +51,8 @@ def list_clips(study: Study, corpus: str, cores: int) -> None:
 
     A file of CREMA-D is in one of the two; more than 20 Git-LFS pointers are one line that counts them.
     """
-    clips, problems = listed(corpus, study.corpora[corpus]["folder"], study.settings, study.data(corpus))
+    place = study.corpora[corpus]
+    clips, problems = listed(corpus, place["folder"], study.settings, study.data(corpus), place.get("actors"))
     write_problems(problems, study.data(corpus) / "problems_clips.csv")
     write_table(clips, study.data(corpus) / "clips.csv")
     log.info("%s: %d clips listed, %d problems", study.name_of(corpus), len(clips), len(problems))

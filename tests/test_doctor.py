@@ -13,6 +13,7 @@ from lib.base import paths
 from lib.corpora.obtain import cremad as source
 from lib.corpora.obtain import ravdess as archives
 from lib.faces.models import MODELS
+from lib.run import gpu, workflow
 from lib.run.doctor import MISSING, OK, WRONG
 from lib.run.doctor.__main__ import examine, main
 from lib.run.doctor.disk import needed
@@ -188,14 +189,84 @@ def test_models_missing_and_wrong(tmp_path, monkeypatch):
     assert found(sections["This machine"], "models")[0][0] == WRONG
 
 
-def test_lock_that_snakemake_left(workspace, capsys):
-    assert check_workflow().mark == OK
+def snakemakes_lock(workspace):
     locks = workspace / ".snakemake" / "locks"
     locks.mkdir(parents=True)
     (locks / "0.input.lock").write_text("x")
-    assert check_workflow().blocks
-    assert main([]) == 1
-    assert capsys.readouterr().out.endswith("--unlock\n")
+
+
+def test_a_study_that_is_running_is_to_be_waited_for(workspace, capsys):
+    snakemakes_lock(workspace)
+    with workflow.held() as lock:
+        lock.write("4711\n")
+        lock.flush()
+        assert (check_workflow().mark, check_workflow().text) == (OK, "a study is running here, as process 4711")
+        main([])
+    out = capsys.readouterr().out
+    assert "unlock" not in out and out.splitlines()[-1].startswith("Next: wait for the study that is running")
+
+
+def test_a_study_that_was_killed_goes_on_by_itself(workspace, capsys):
+    assert check_workflow().text == "no study is running here"
+    snakemakes_lock(workspace)
+    (workspace / ".snakemake" / "study.lock").write_text("4711\n")  # as a run that was killed leaves it
+    assert "the same command goes on where it stopped" in check_workflow().text
+    main([])
+    assert "unlock" not in capsys.readouterr().out
+
+
+def test_a_snakemake_that_was_started_without_make(workspace):
+    snakemakes_lock(workspace)
+    assert check_workflow().blocks and "started without `make`" in check_workflow().text
+    code = "import time; print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, "snakemake"], cwd=workspace, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        assert check_workflow().text == f"a study is running here, as process {process.pid}"
+        process.kill()
+
+
+@pytest.fixture
+def smi(tmp_path, monkeypatch):
+    """A machine with one card, as far as ``nvidia-smi`` says so."""
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA Example (UUID: GPU-1)'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    return program
+
+
+@pytest.mark.parametrize(
+    ("build", "setting", "at_once"), [(False, None, 0), (True, None, 1), (True, "4", 4), (True, "0", 0), (True, "", 1)]
+)
+def test_one_training_at_a_time_on_a_card(smi, monkeypatch, build, setting, at_once):
+    """Sixteen cores must not start sixteen trainings on one card; without CUDA's build the card is not used."""
+    monkeypatch.setattr(gpu, "has_cuda_build", lambda: build)
+    if setting is not None:
+        monkeypatch.setenv(gpu.TRAININGS, setting)
+    assert gpu.trainings_at_once() == at_once
+    assert [word for word in workflow.snakemake() if word.startswith("gpu=")] == [f"gpu={at_once}"] * bool(at_once)
+
+
+def test_a_machine_without_nvidia_smi_has_no_card(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpu.cards() == [] and gpu.trainings_at_once() == 0
+
+
+@pytest.mark.parametrize(
+    ("build", "seen", "mark", "text", "command"),
+    [
+        (False, [], MISSING, "is the build for processors", "make setup-gpu"),
+        (True, [], WRONG, "does not see this machine's GPU 0: NVIDIA Example", ""),
+        (True, ["GPU:0"], OK, "sees GPU:0: 1 training(s) at once", ""),
+    ],
+)
+def test_whether_tensorflow_sees_the_card(smi, monkeypatch, build, seen, mark, text, command):
+    monkeypatch.setattr(gpu, "has_cuda_build", lambda: build)
+    monkeypatch.setattr("lib.run.doctor.machine.has_cuda_build", lambda: build)
+    code = f"import json; print(json.dumps(['2.21.0', {seen}]))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as probe:
+        *_, finding = check_machine(probe)
+    assert (finding.mark, finding.command) == (mark, command) and text in finding.text
 
 
 def test_too_little_disk_and_memory(monkeypatch):

@@ -34,6 +34,15 @@ def test_environment_equals_the_lock():
     assert set(direct) == set(pins)
 
 
+def test_the_lock_for_a_graphics_card_has_the_versions_of_the_other():
+    text = (paths.ROOT / "requirements-gpu.lock").read_text()
+    pins = dict(re.findall(r"^([a-z0-9][\w.-]*)==([^\s;\\]+)", text, flags=re.MULTILINE))
+    assert pins["tensorflow"] == locked()["tensorflow-cpu"] and "tensorflow-cpu" not in pins
+    both = {*pins} & {*locked()} - {"tensorflow"}
+    assert {name: pins[name] for name in both} == {name: locked()[name] for name in both}
+    assert all(name.startswith("nvidia-") for name in {*pins} - {*locked()})
+
+
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.csv"
     files.write_text(path, "old")

@@ -77,6 +77,15 @@ def test_a_damaged_memory_of_checksums_is_made_anew(study, text):
     assert state(study) == before
 
 
+def test_only_the_first_actors_where_the_study_says_so(study):
+    content = yaml.safe_load(study.config.read_text())
+    content["corpora"]["cremad"]["actors"] = 2
+    study.config.write_text(yaml.safe_dump(content))
+    assert main(["list-clips", "--study", str(study.config), "--corpus", "cremad"]) == 0
+    assert read_table(study.data("cremad") / "clips.csv")["actor"].tolist() == [1001, 1002]
+    assert listing.state("cremad", *places(study), 2) != state(study)
+
+
 def test_odd_files_are_listed_in_one_sentence_each(study, tmp_path):
     videos = tmp_path / "cremad/VideoFlash"
     shutil.copy(videos / "1001_DFA_ANG_XX.flv", videos / "1001_DFA_ANG_XX.FLV")

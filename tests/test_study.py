@@ -188,7 +188,7 @@ def test_what_is_no_study_is_named(text, tmp_path):
 
 
 def test_an_unknown_name_lists_the_known(tmp_path):
-    with pytest.raises(InputProblem, match="paper, paper-full, sample, sample-full, tiny"):
+    with pytest.raises(InputProblem, match="paper, paper-full, paper-try, sample, sample-full, tiny"):
         study.load("sampel")
 
 

@@ -25,7 +25,7 @@ _COLUMNS = ["file", "bytes", "mtime_ns", "sha256"]
 
 
 def listed(
-    corpus: str, folder: Path, settings: Mapping[str, Any], made: Path
+    corpus: str, folder: Path, settings: Mapping[str, Any], made: Path, actors: int | None = None
 ) -> tuple[pd.DataFrame, list[InputProblem]]:
     """Clips of a corpus as clips.csv holds them, and every file that is not used.
 
@@ -37,6 +37,8 @@ def listed(
         The study's assumptions.
     made
         Folder of what is made of it, which keeps the checksums, see `checksums`.
+    actors
+        Only so many of them, from the first; None for all.
 
     Returns
     -------
@@ -51,15 +53,16 @@ def listed(
         If the folder holds no clip, or one cannot be read to its end.
     """
     clips, problems = CORPORA[corpus].listed(folder, settings)
+    clips = clips[clips["actor"].isin(sorted(set(clips["actor"]))[:actors])].reset_index(drop=True)
     clips, left_out = _set_findings(clips, _findings(folder), settings["leave_out"])
     sums = checksums(clips["path"], made / MEMORY, f"{CORPORA[corpus].title}: SHA-256")
     places = [_from_workspace(path) for path in clips["path"]]
     return clips.assign(path=places, sha256=sums), problems + left_out
 
 
-def state(corpus: str, folder: Path, settings: Mapping[str, Any], made: Path) -> str:
+def state(corpus: str, folder: Path, settings: Mapping[str, Any], made: Path, actors: int | None = None) -> str:
     """Digest of all that `listed` gives: another one as soon as a file is added, removed or overwritten."""
-    clips, problems = listed(corpus, folder, settings, made)
+    clips, problems = listed(corpus, folder, settings, made, actors)
     text = clips.to_csv(index=False) + problem_table(problems).to_csv(index=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

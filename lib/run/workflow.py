@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +24,7 @@ from lib.base.locks import locked
 from lib.base.paths import ROOT, in_workspace, relative, workspace
 from lib.base.problems import InputProblem
 from lib.base.processes import LOCK, available_memory, end_jobs, jobs_of, lock_name
+from lib.run.gpu import trainings_at_once
 from lib.run.runner import KERNELS
 
 PATIENCE = 2.0  # seconds for a run that is just ending
@@ -67,6 +68,25 @@ def held() -> Iterator[IO[str]]:
         yield file
 
 
+def running() -> str:
+    """The study that runs in the workspace on this machine, e.g. ``process 123``; empty where none does.
+
+    Also one that Snakemake runs without `make`, which holds no lock of ours.
+    """
+    path = workspace() / ".snakemake" / "study.lock"
+    try:
+        with open(path) as file:
+            if not locked(file):
+                return f"process {file.read().strip() or 'unknown'}"
+    except OSError:  # none yet, or a disk without locks
+        pass
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # another user's, or gone by now
+            if b"snakemake" in (folder / "cmdline").read_bytes() and (folder / "cwd").resolve() == workspace():
+                return f"process {folder.name}"
+    return ""
+
+
 def _locked(file: IO[str]) -> bool | str:
     """Whether the lock is ours; the reason as text where the disk has no locks, and Snakemake's own has to do."""
     try:
@@ -82,6 +102,8 @@ def snakemake(*arguments: str) -> list[str]:
     # at the most nine tenths of the memory; Snakemake refuses a job that wants more than all
     memory = max(int(0.9e-6 * available_memory()), LARGEST_JOB)
     limits = ["--resources", f"mem_mb={memory}"]
+    if at_once := trainings_at_once():
+        limits.append(f"gpu={at_once}")
     return [sys.executable, "-m", "snakemake", *files, "--directory", str(workspace()), *limits, *arguments]
 
 

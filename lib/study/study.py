@@ -41,7 +41,8 @@ class Study:
     config
         The file.
     corpora
-        ``{"cremad": {"name": ..., "folder": ...}, "ravdess": ...}``, the one for training first; folders are absolute.
+        ``{"cremad": {"name": ..., "folder": ...}, "ravdess": ...}``, the one for training first; folders are absolute,
+        ``actors`` limits them to the first so many.
     render
         What to render, or None where the corpora are real.
     openface_folder

@@ -8,7 +8,9 @@ files included. Needs 4 GB of disk, which it gives back. `--only train` trains o
 take no disk (a quick check of the memory: tests/test_full_size.py).
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
+
+import lib  # noqa: F401  before NumPy
 
 import argparse
 import json

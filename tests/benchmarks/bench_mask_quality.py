@@ -7,7 +7,9 @@ clips, so its row flatters; the row "other person" is what to expect of a new fa
 correction as it stands in `lib/faces/landmarks.py`.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
+
+import lib  # noqa: F401  before NumPy
 
 import os
 import sys

@@ -7,7 +7,9 @@ folder that has them, and rendered ones of CREMA-D's size (480x360). The goal, a
 the former: their codec (VP6) takes about twice as long to decode as that of the rendered clips (FLV1).
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
+
+import lib  # noqa: F401  before NumPy
 
 import os
 import subprocess

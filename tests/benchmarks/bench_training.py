@@ -5,6 +5,8 @@ included) and the ratios. The processes take turns, so that a busy machine slows
 are Keras' own layers and Keras' own step (`train_on_batch`); they see the same 8-bit sequences.
 """
 
+import lib  # noqa: F401, I001  before NumPy
+
 import argparse
 import json
 import resource

@@ -7,7 +7,9 @@ frame counts, 5,000 training and 1,000 validation sequences an epoch, three cell
 CREMA-D's own where REAL_DATA names a folder that has them, else rendered ones, whose decoding is cheaper.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
+
+import lib  # noqa: F401  before NumPy
 
 import argparse
 import heapq

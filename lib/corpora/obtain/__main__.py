@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     corpora = ["cremad", "ravdess"] if options.corpus == "all" else [options.corpus]
+    if options.corpus == "all" and options.actors:  # one whose actors are not among them is not asked for
+        corpora = [corpus for corpus in corpora if any((a > 1000) == (corpus == "cremad") for a in options.actors)]
     folder = options.to if options.to else workspace() / "data" / "corpora"
     folders = {corpus: folder / corpus for corpus in corpora}
     if options.folder:

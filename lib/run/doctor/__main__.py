@@ -13,7 +13,7 @@ from lib.base.problems import InputProblem
 from lib.corpora.registry import CORPORA
 from lib.run.doctor import OK, WRONG, Finding
 from lib.run.doctor.corpora import check_runs, check_study
-from lib.run.doctor.machine import ask_tensorflow, check_machine, check_model_files, check_workflow
+from lib.run.doctor.machine import WAIT, ask_tensorflow, check_machine, check_model_files, check_workflow
 from lib.study import load
 
 SAMPLE, PAPER = "The sample", "The paper's corpora"
@@ -22,6 +22,9 @@ SAMPLE, PAPER = "The sample", "The paper's corpora"
 def next_command(sections: dict[str, list[Finding]], folders: dict[str, Path]) -> str:
     """The command that brings the user one step further."""
     everything = [finding for findings in sections.values() for finding in findings]
+    for finding in everything:
+        if finding.command == WAIT:
+            return WAIT
     for finding in everything:
         if finding.subject == "config":
             return "correct the file named under config"

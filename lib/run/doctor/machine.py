@@ -21,12 +21,13 @@ from lib.corpora.obtain.files import gigabytes
 from lib.faces.models import MODELS, check_models
 from lib.run.doctor import MISSING, OK, WRONG, Finding, some
 from lib.run.doctor.disk import needed
-from lib.run.workflow import LARGEST_JOB
+from lib.run.gpu import cards, has_cuda_build, trainings_at_once
+from lib.run.workflow import LARGEST_JOB, running
 from lib.study import Study
 
 REINSTALL = "touch requirements.lock && make setup"
 FETCH_MODELS = ".venv/bin/python -m lib fetch-models"
-UNLOCK = ".venv/bin/snakemake --profile workflow/profiles/default --unlock"
+WAIT = "wait for the study that is running, or stop it with Ctrl-C: the same command goes on where it stopped"
 
 _MEMORY = 4e9  # bytes that the sample study may take
 _PROBE = (
@@ -73,6 +74,8 @@ def check_packages(lock: Path) -> Finding:
         if wanted.marker is not None and not wanted.marker.evaluate():
             continue
         count += 1
+        if wanted.name == "tensorflow-cpu" and has_cuda_build():  # `make setup-gpu` has put that in its place
+            continue
         try:
             version = importlib.metadata.version(wanted.name)
             if not wanted.specifier.contains(version, prereleases=True):
@@ -120,11 +123,14 @@ def _read_probe(probe: subprocess.Popen) -> Finding:
     except (subprocess.TimeoutExpired, ValueError, IndexError):
         probe.kill()
         return Finding(WRONG, "TensorFlow", "cannot be imported", REINSTALL, True)
+    at_once = f"{trainings_at_once() or 'any number of'} training(s) at once"
     if gpus:
-        return Finding(OK, "TensorFlow", f"{version}, sees {', '.join(gpus)}")
-    if Path("/proc/driver/nvidia/version").exists():
-        text = f"{version} sees no GPU, though this machine has an NVIDIA one; the README says what to install"
-        return Finding(MISSING, "TensorFlow", text)
+        return Finding(OK, "TensorFlow", f"{version}, sees {', '.join(gpus)}: {at_once}")
+    if here := cards():
+        text = f"{version} does not see this machine's {some(here, 1)}"
+        if has_cuda_build():
+            return Finding(WRONG, "TensorFlow", f"{text}, though it is the build for CUDA: see its driver")
+        return Finding(MISSING, "TensorFlow", f"{text}; it is the build for processors", "make setup-gpu")
     return Finding(OK, "TensorFlow", f"{version}, on the CPU; no GPU here")
 
 
@@ -140,9 +146,14 @@ def check_model_files() -> Iterator[Finding]:
 
 
 def check_workflow() -> Finding:
-    """Locks that a stopped Snakemake left."""
-    locks = [path for path in (paths.workspace() / ".snakemake" / "locks").glob("*") if path.is_file()]
-    if locks:
-        text = "the workflow is locked: wait if a study is running here, else unlock it"
-        return Finding(WRONG, "workflow", text, UNLOCK, True)
-    return Finding(OK, "workflow", "not locked")
+    """Whether a study runs here, and the locks that a stopped Snakemake left."""
+    if study := running():
+        return Finding(OK, "workflow", f"a study is running here, as {study}", WAIT)
+    folder = paths.workspace() / ".snakemake"
+    if not any(path.is_file() for path in (folder / "locks").glob("*")):
+        return Finding(OK, "workflow", "no study is running here")
+    ours = folder / "study.lock"
+    if ours.is_file() and ours.stat().st_size:
+        return Finding(OK, "workflow", "the last run was killed; the same command goes on where it stopped")
+    text = "is locked by a Snakemake that was started without `make` and does not run on this machine"
+    return Finding(WRONG, "workflow", text, "see that it runs on no other machine, then: rm -r .snakemake/locks", True)
