@@ -14,7 +14,7 @@ MODELS := data/models/face_detection_short_range.tflite data/models/face_landmar
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # a progress bar's line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup setup-gpu reproduce verify test-portable site reproduce-full data doctor paper paper-full paper-try twin twin-pilot export lab test test-slurm lint bench check-real simulate-rules notebooks clean
+.PHONY: help setup setup-gpu reproduce verify test-portable site reproduce-full data doctor paper paper-full paper-try twin twin-pilot export predict lab test test-slurm lint bench check-real simulate-rules notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -72,6 +72,10 @@ paper paper-full paper-try: setup  ## the paper's study: make paper CREMAD=folde
 
 export: .venv/installed  ## a trained network as ONNX and LiteRT, checked: make export [RUN=folder]
 	@$(BIN)/python -m lib export --study $(STUDY) $(if $(RUN),--run "$(RUN)")
+
+predict: setup  ## what a trained network says of your own video: make predict VIDEO=clip.mp4 [RUN=folder] [TO=folder]
+	@test -n "$(VIDEO)" || { echo "Name a video, or a folder of videos: make predict VIDEO=clip.mp4"; exit 1; }
+	@$(BIN)/python -m lib predict "$(VIDEO)" --study $(STUDY) $(if $(RUN),--run "$(RUN)") $(if $(TO),--to "$(TO)")
 
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks

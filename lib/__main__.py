@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -107,6 +108,22 @@ def run_folder(study: Study, run: str | None) -> Path:
     return study.training(max(study.grid, key=lambda cell: read_metrics(study.training(cell))[rule]))
 
 
+def predict_videos(videos: list[Path], run: str | None, study: str, to: Path) -> int:
+    """Let a run's network predict `videos`, exporting it first if need be; 1 if one of them cannot be read."""
+    from lib.prediction.portable import is_current, portable_folder
+    from lib.prediction.predict import predict
+
+    named = run is not None and Path(run).is_dir()
+    folder = Path(str(run)) if named else run_folder(load(study), run)
+    if not is_current(folder):  # in a process of its own: TensorFlow is needed for nothing else here
+        command = [sys.executable, "-m", "lib", "export", "--study", study, "--run", str(folder)]
+        if subprocess.run(command, check=False).returncode:
+            return 1
+    failed = predict(videos, portable_folder(folder), in_workspace(to))
+    log.info("page: %s", relative(in_workspace(to) / "index.html"))
+    return 1 if failed else 0
+
+
 def summarise(study: Study, corpus: str | None, cores: int) -> None:
     """Print where the tables and figures are, and Table 1."""
     tables, figures = (Path(p) / study.name for p in ("tables", "figures"))
@@ -130,21 +147,27 @@ STEPS = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; 1 and one clear sentence if its input cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m lib", description=__doc__)
-    parser.add_argument("step", choices=[*STEPS, "predict-transfer", "fetch-models", "check", "export"])
+    parser.add_argument("step", choices=[*STEPS, "predict-transfer", "fetch-models", "check", "export", "predict"])
+    parser.add_argument("videos", nargs="*", type=Path, metavar="VIDEO", help="of predict: videos, folders of videos")
     parser.add_argument("--study", default="sample", help="a file of config/, or a .yaml file")
     parser.add_argument("--corpus", choices=CORPORA)
     for corpus in CORPORA.values():
         parser.add_argument(f"--{corpus.name}", help=f"folder of {corpus.title}, instead of the study's")
     parser.add_argument("--run", help="a training's folder, or its name; of export and predict: the best of the grid")
+    parser.add_argument("--to", type=Path, default=Path("predictions"), help="of predict: folder of what it writes")
     parser.add_argument("--changes", type=yaml.safe_load, default={}, help="other assumptions, as one line of YAML")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     end_with_run()
+    if chosen.videos and chosen.step != "predict":
+        parser.error(f"{chosen.step} takes no videos")
     try:
         if chosen.step == "fetch-models":
             models.fetch_models()
             return 0
+        if chosen.step == "predict":
+            return predict_videos(chosen.videos, chosen.run, chosen.study, chosen.to)
         study = load(chosen.study, {corpus: getattr(chosen, corpus) for corpus in CORPORA}).changed(chosen.changes)
         if chosen.step == "predict-transfer":
             predict_transfer(study, chosen.run)

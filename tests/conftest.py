@@ -3,6 +3,7 @@
 import lib  # noqa: F401, I001  before NumPy, which any plugin may import
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,42 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("REAL_DATA names no folder of real clips, so nothing real is tested here")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def random_network():
+    """Makes a network of a number of layers with random weights, those of its normalisations included."""
+    import numpy as np
+
+    from lib.training import loop, network
+
+    loop.configure()
+
+    def build(layers, **settings):
+        model, random = network.build(layers, settings, seed=14), np.random.default_rng(layers)
+        for layer in model.layers:
+            if layer.name.startswith("batch_norm"):
+                layer.set_weights([w + random.uniform(0, 0.5, w.shape).astype("float32") for w in layer.get_weights()])
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def exported_run(tmp_path_factory, random_network):
+    """A run's folder as notebook 04 leaves it, with random weights, and its portable files."""
+    from lib.prediction.export import export
+    from lib.study import load
+
+    recorded = Path(__file__).parent / "sample_runs" / "6-layer_lr-0.001_epochs-18"
+    folder = tmp_path_factory.mktemp("runs") / recorded.name
+    folder.mkdir()
+    for name in ("metrics.json", "predictions.csv"):
+        shutil.copy(recorded / name, folder)
+    (folder / "params.yaml").write_text("study: sample\n")
+    random_network(6, **load("sample").settings).save(folder / "model.keras")
+    export(folder)
+    return folder
 
 
 def pytest_collection_modifyitems(items):

@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from lib.__main__ import main
 from lib.base.emotions import EMOTIONS, PROBABILITIES
@@ -17,34 +16,11 @@ from lib.base.problems import InputProblem
 from lib.measures.calibration import HIGHEST, LOWEST, calibrated, fit_temperature, log_loss
 from lib.prediction import export, portable
 from lib.study import paper
-from lib.training import loop, network
+from lib.training import loop
 
 SETTINGS = {name: assumption.value for name, assumption in paper.assumptions().items()} | {"filters": [4, 8, 16]}
 SAMPLE = ROOT / "tests/sample_runs/6-layer_lr-0.001_epochs-18"
 FACES = np.random.default_rng(14).integers(0, 256, (6, 75, 28, 28, 3), dtype=np.uint8)
-
-
-def random_network(layers, **changes):
-    """A network with random weights, those of its normalisations included."""
-    model, random = network.build(layers, SETTINGS | changes, seed=14), np.random.default_rng(layers)
-    for layer in model.layers:
-        if layer.name.startswith("batch_norm"):
-            layer.set_weights([w + random.uniform(0, 0.5, w.shape).astype("float32") for w in layer.get_weights()])
-    return model
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run's folder as notebook 04 leaves it, its network with random weights."""
-    loop.configure()
-    folder = tmp_path_factory.mktemp("runs") / SAMPLE.name
-    folder.mkdir()
-    for name in ("metrics.json", "predictions.csv"):
-        shutil.copy(SAMPLE / name, folder)
-    (folder / "params.yaml").write_text(yaml.safe_dump({"study": "sample", "layers": 6}))
-    random_network(6).save(folder / "model.keras")
-    assert main(["export", "--study", "sample", "--run", str(folder)]) == 0
-    return folder
 
 
 CASES = [(layers, {"downsampling": way}) for layers in (5, 6, 7) for way in ("stride", "pool")]
@@ -52,11 +28,11 @@ CASES += [(6, {"downsampling": "none", "lstm_layers": 2, "lstm_dropout_at": "out
 
 
 @pytest.mark.parametrize(("layers", "changes"), CASES, ids=lambda value: str(value))
-def test_portable_files_give_the_networks_numbers(layers, changes, tmp_path):
+def test_portable_files_give_the_networks_numbers(layers, changes, tmp_path, random_network):
     import onnxruntime
 
     loop.configure()
-    model = random_network(layers, **changes)
+    model = random_network(layers, **SETTINGS | changes)
     wanted = loop.predict(model, FACES, np.arange(len(FACES)))
     assert np.ptp(wanted, axis=0).max() > 100 * export.TOLERANCE  # else a constant would do
     copy = export.plain(model)
@@ -74,27 +50,27 @@ def test_portable_files_give_the_networks_numbers(layers, changes, tmp_path):
         np.testing.assert_allclose([by_litert.raw(x) for x in FACES], wanted, atol=export.TOLERANCE, rtol=0)
 
 
-def test_a_run_is_exported_with_what_its_use_needs(run):
-    assert sorted(path.name for path in (run / "portable").iterdir()) == [
+def test_a_run_is_exported_with_what_its_use_needs(exported_run):
+    assert sorted(path.name for path in (exported_run / "portable").iterdir()) == [
         portable.DESCRIPTION,
         portable.ONNX,
         portable.LITERT,
     ]
-    description = portable.description_of(run / "portable")
+    description = portable.description_of(exported_run / "portable")
     assert description["trained_on"] == (
         "Trained on drawn faces (synthetic CREMA-D); on a filmed one its answer means nothing."
     )
     assert [description[name] for name in ("frames", "minimum", "trimmed")] == [75, 35, 110]
     before, after = description["log_loss_before_and_after"]["validation"]
     assert after <= before and description["sequences"]["validation"] == 89
-    assert portable.is_current(run)
-    network = portable.Network(run / "portable")
+    assert portable.is_current(exported_run)
+    network = portable.Network(exported_run / "portable")
     np.testing.assert_allclose(network(FACES[0]), calibrated(network.raw(FACES[0]), description["temperature"]))
 
 
-def test_another_network_makes_the_files_stale(run, tmp_path):
-    other = tmp_path / run.name
-    shutil.copytree(run, other)
+def test_another_network_makes_the_files_stale(exported_run, tmp_path):
+    other = tmp_path / exported_run.name
+    shutil.copytree(exported_run, other)
     assert portable.is_current(other)
     (other / "model.keras").write_bytes(b"another")
     assert not portable.is_current(other)
@@ -103,9 +79,9 @@ def test_another_network_makes_the_files_stale(run, tmp_path):
 
 
 @pytest.mark.parametrize("name", [portable.LITERT, portable.DESCRIPTION])
-def test_damaged_files_are_named(run, tmp_path, name):
+def test_damaged_files_are_named(exported_run, tmp_path, name):
     folder = tmp_path / "portable"
-    shutil.copytree(run / "portable", folder)
+    shutil.copytree(exported_run / "portable", folder)
     (folder / name).write_bytes((folder / name).read_bytes()[:-40])
     with pytest.raises(InputProblem, match=name):
         portable.Network(folder)
@@ -114,20 +90,20 @@ def test_damaged_files_are_named(run, tmp_path, name):
         portable.Network(folder)
 
 
-def test_a_portable_network_runs_without_tensorflow(run):
+def test_a_portable_network_runs_without_tensorflow(exported_run):
     code = (
         "import sys, lib, numpy; from pathlib import Path; from lib.prediction.portable import Network; "
-        f"print(Network(Path({str(run / 'portable')!r}))(numpy.zeros((75, 28, 28, 3), 'uint8')).sum()); "
+        f"print(Network(Path({str(exported_run / 'portable')!r}))(numpy.zeros((75, 28, 28, 3), 'uint8')).sum()); "
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) == pytest.approx(1) and done.stderr == ""
 
 
-def test_what_cannot_be_exported_is_said(run, tmp_path, caplog):
+def test_what_cannot_be_exported_is_said(exported_run, tmp_path, caplog):
     assert main(["export", "--run", str(tmp_path / "nowhere")]) == 1
     control = tmp_path / "control"
-    shutil.copytree(run, control)
+    shutil.copytree(exported_run, control)
     metrics = json.loads((control / "metrics.json").read_text()) | {"changes": {"frame_order": "last"}}
     (control / "metrics.json").write_text(json.dumps(metrics))
     assert main(["export", "--run", str(control)]) == 1

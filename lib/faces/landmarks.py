@@ -55,6 +55,7 @@ _DETECTOR_SIDE, _MESH_SIDE = 128, 192
 # Side of the square around the face, in lengths of its box. MediaPipe takes 1.5; a little less brings the masked
 # faces of both people tried nearer to OpenFace's (by 0.9 and 0.2 grey levels).
 _SQUARE = 1.45
+_SAME = 0.3  # two boxes that overlap by more are of one face (intersection over union)
 _FACE_SCORE = 0.5  # least probability of a face, of both models
 
 
@@ -174,8 +175,46 @@ class FaceMesh:
         self._square = None if mesh is None else _square_around(mesh, mesh[_RIGHT_EYE], mesh[_LEFT_EYE])
         return mesh
 
+    def faces(self, frame: np.ndarray) -> list[tuple[float, np.ndarray]]:
+        """All faces that the detector sees in one frame, the most certain first; it forgets nothing.
+
+        Returns
+        -------
+        list of (probability, box)
+            The box is float64 (2, 2): its corners ``(x, y)``, low and high, pixels in the frame.
+        """
+        scores, values, scale, shift = self._candidates(frame)
+        low, high = values[:, 0] - values[:, 1] / 2, values[:, 0] + values[:, 1] / 2
+        faces, left = [], np.argsort(-scores, kind="stable")
+        while len(left):
+            best = left[0]
+            faces.append((float(scores[best]), (np.stack([low[best], high[best]]) - shift) / scale))
+            left = left[_overlap(low, high, best)[left] <= _SAME]
+        return faces
+
     def _detect(self, frame: np.ndarray) -> np.ndarray | None:
         """Square around the most certain face, as (2, 2): its middle and its x axis of half its length."""
+        scores, values, scale, shift = self._candidates(frame)
+        if not len(scores):
+            return None
+        # Weighted non-maximum suppression of the best face only: all overlapping boxes vote by their score.
+        centre, size = values[:, 0], values[:, 1]
+        votes = _overlap(centre - size / 2, centre + size / 2, scores.argmax()) > _SAME
+        values = np.average(values[votes], axis=0, weights=scores[votes])
+        values[1] += shift  # a length: undone by the next line
+        values = (values - shift) / scale
+        corners = values[0] + np.array([[-0.5], [0.5]]) * values[1]
+        return _square_around(corners, values[2], values[3])
+
+    def _candidates(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+        """What the detector takes for faces in `frame`, before boxes of one face are put together.
+
+        Returns
+        -------
+        tuple
+            Probabilities (k,); centre, size and six points of each face, float32 (k, 8, 2), in the detector's
+            picture; and that picture's scale and shift against the frame.
+        """
         height, width = frame.shape[:2]
         scale = _DETECTOR_SIDE / max(height, width)
         shift = (_DETECTOR_SIDE - scale * np.array([width, height])) / 2
@@ -188,24 +227,11 @@ class FaceMesh:
             image = cv2.warpAffine(frame, letterbox, (_DETECTOR_SIDE, _DETECTOR_SIDE))
         values, logits = self._detector(image, 2 / 255, -1)
         logits = logits[:, 0]
-        if logits.max() < _logit(_FACE_SCORE):
-            return None
-        # Weighted non-maximum suppression of the best face only: all overlapping boxes vote by their score.
         candidates = np.flatnonzero(logits >= _logit(_FACE_SCORE))
         scores = 1 / (1 + np.exp(-logits[candidates]))
         values = values[candidates].reshape(-1, 8, 2).copy()
         values[:, [0, 2, 3, 4, 5, 6, 7]] += self._anchors[candidates, None]
-        centre, size = values[:, 0], values[:, 1]
-        low, high = centre - size / 2, centre + size / 2
-        best = scores.argmax()
-        overlap = np.minimum(high, high[best]) - np.maximum(low, low[best])
-        shared = overlap.clip(0).prod(axis=1)
-        votes = shared / (size.prod(axis=1) + size[best].prod() - shared) > 0.3
-        values = np.average(values[votes], axis=0, weights=scores[votes])
-        values[1] += shift  # a length: undone by the next line
-        values = (values - shift) / scale
-        corners = values[0] + np.array([[-0.5], [0.5]]) * values[1]
-        return _square_around(corners, values[2], values[3])
+        return scores, values, scale, shift
 
     def _read_mesh(self, frame: np.ndarray, square: np.ndarray) -> np.ndarray | None:
         """Mesh points in the rotated `square` of the frame, or None where it holds no face."""
@@ -220,6 +246,13 @@ class FaceMesh:
         # The model counts from the first pixel's edge, OpenCV (and OpenFace) from its centre.
         inside = coordinates.reshape(468, 3)[:, :2] - 0.5
         return (inside @ linear.T + origin).astype(np.float32)
+
+
+def _overlap(low: np.ndarray, high: np.ndarray, one: int) -> np.ndarray:
+    """Intersection over union of every box with the box `one`; boxes by their corners, (k, 2) each."""
+    shared = (np.minimum(high, high[one]) - np.maximum(low, low[one])).clip(0).prod(axis=1)
+    sizes = (high - low).prod(axis=1)
+    return shared / (sizes + sizes[one] - shared)
 
 
 def _square_around(points: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarray) -> np.ndarray:

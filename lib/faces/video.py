@@ -44,20 +44,33 @@ def read_frames(path: str | os.PathLike) -> Iterator[np.ndarray]:
         caller that can use a part catches this. A header without a length, as some FLV files have, is
         not held against the file.
     """
+    for _, frame in read_timed_frames(path):
+        yield frame
+
+
+def read_timed_frames(path: str | os.PathLike) -> Iterator[tuple[float, np.ndarray]]:
+    """Decode `path` as `read_frames` does; yields (seconds, frame), the seconds as the file has them."""
     path = Path(path)
     _look_before_decoding(path)
     capture = _open(path)
     decoded = 0
     try:
         promised = capture.get(cv2.CAP_PROP_FRAME_COUNT) if capture.isOpened() else 0
+        codec = _codec(capture)
         while True:
             found, frame = capture.read()
             if not found:
                 break
             decoded += 1
-            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            yield capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
     finally:
         capture.release()
+    if decoded == 0 and codec:
+        raise InputProblem(
+            path,
+            f"no frame of it can be decoded: OpenCV has no decoder for its codec {codec}, or the file is broken",
+            f"convert it (`ffmpeg -i {path.name} -c:v libx264 {path.stem}-h264.mp4`), or fetch the file again",
+        )
     if decoded == 0:
         raise InputProblem(path, "no frame of it can be decoded", "fetch the file again")
     if promised - decoded > HEADER_TOLERANCE:
@@ -77,6 +90,13 @@ def _open(path: Path) -> cv2.VideoCapture:
         return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     finally:
         logging.setLogLevel(level)
+
+
+def _codec(capture: cv2.VideoCapture) -> str:
+    """Name of the codec of an open video, as its four letters; empty where there is none."""
+    letters = int(capture.get(cv2.CAP_PROP_FOURCC)) if capture.isOpened() else 0
+    name = (letters & 0xFFFFFFFF).to_bytes(4, "little").decode("ascii", "replace").strip(" \0")
+    return "AV1 (AV01)" if name == "AV01" else name if name.isprintable() else ""
 
 
 def _look_before_decoding(path: Path) -> None:

@@ -1,0 +1,182 @@
+"""What is wrong with the faces of a window, so that the network is not asked what it cannot know.
+
+The limits lie between what clips of CREMA-D, RAVDESS and the renderer show and what the same clips show when they are
+turned, cut or put together on purpose (`tests/test_predict.py` does so):
+
+===================================================  ==============  ==================
+measure                                              right clips     wrong on purpose
+===================================================  ==============  ==================
+face detector, upright less upside down              0.16 to 0.35    -0.30 to -0.14
+change of the picture (grey levels) at a cut         up to 6.6       15 to 117
+movement of the landmarks in a frame (face sizes)    up to 0.14      0.2 to 1.1
+change of the masked face in a frame (grey levels)   up to 9         13 to 52
+===================================================  ==============  ==================
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from lib.corpora.corpus import FPS
+from lib.faces.alignment import align_and_mask
+from lib.faces.landmarks import FaceMesh
+from lib.faces.masking import INTERPOLATIONS, SIZE
+
+#: Least share of a window's frames with a face.
+LEAST_FACES = 0.8
+#: Most of a window's frames, or looks at the whole frame, that may show a fault that comes and goes.
+MOST_FAULTS = 0.2
+
+#: Place of the nose between the two ends of the jaw, 0 in the middle and 1 above an end: 0.4 to 0.7 for
+#: four faces that were turned by 25 degrees, 0.75 to 0.98 for 35, up to 0.15 in the clips of the corpora.
+TURNED = 0.7
+#: Angle of the eyes' line, degrees.
+TILTED = 45.0
+#: Smallest root mean square distance of the landmarks from their mean, pixels: below, 28 pixels are made up.
+SMALLEST = 9.0
+#: Movement of the landmarks from a frame to the next, in the same distance; change of the masked face, grey levels.
+JUMP, CHANGE = 0.25, 12.0
+#: Change of a frame's thumbnail, grey levels, and its ratio to the median of the `RECENT` changes before.
+CUT, CUT_RATIO, RECENT = 8.0, 4.0, 15
+#: A look at the whole frame with the detector, upright and upside down, every so many frames.
+LOOK = 8
+#: Probability from which on a face counts that the detector sees upside down and not upright.
+CERTAIN = 0.7
+#: A second face counts from this share of the first one's height on.
+SECOND = 1 / 3
+
+
+class Seen(NamedTuple):
+    """One frame: its masked face, uint8 (28, 28, 3), black without one, and what is wrong with it.
+
+    `looked` says whether the detector looked at the whole frame, for `second` faces and `upside_down`.
+    """
+
+    face: np.ndarray
+    found: bool
+    turned: bool = False
+    tilted: bool = False
+    small: bool = False
+    jump: bool = False
+    cut: bool = False
+    looked: bool = False
+    second: bool = False
+    upside_down: bool = False
+
+
+class Observer:
+    """Follow the face through a video's frames.
+
+    Parameters
+    ----------
+    tracker
+        Finds the face; it is reset first.
+    interpolation : {"area", "linear", "cubic"}
+        How the masked face is made smaller.
+    """
+
+    def __init__(self, tracker: FaceMesh, interpolation: str = "area"):
+        self._tracker, self._interpolation = tracker, INTERPOLATIONS[interpolation]
+        self._frame: np.ndarray | None = None
+        self._seen: Seen | None = None
+        self._count = 0
+        self._thumbnail: np.ndarray | None = None
+        self._changes: deque[float] = deque(maxlen=RECENT)
+        self._before: tuple[int, np.ndarray, np.ndarray] | None = None
+        tracker.reset()
+
+    def __call__(self, frame: np.ndarray) -> Seen:
+        """What the next frame, uint8 (height, width, 3) RGB, shows; the same object again costs nothing."""
+        self._count += 1
+        if frame is self._frame and self._seen is not None:
+            return self._seen._replace(jump=False, cut=False, looked=False, second=False, upside_down=False)
+        cut = self._is_cut(frame)
+        if cut:  # the old place of the face says nothing about the new picture
+            self._tracker.reset()
+            self._before = None
+        points = self._tracker.locate(frame)
+        self._frame, self._seen = frame, self._face(frame, points)._replace(cut=cut)
+        if (self._count - 1) % LOOK == 0 or cut:
+            self._seen = self._look(frame, self._seen)
+        return self._seen
+
+    def _is_cut(self, frame: np.ndarray) -> bool:
+        """Whether the picture changes at once, against its recent changes."""
+        small = cv2.resize(frame, (32, 18), interpolation=cv2.INTER_AREA)
+        thumbnail = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        before, self._thumbnail = self._thumbnail, thumbnail
+        if before is None:
+            return False
+        change = float(np.abs(thumbnail - before).mean())
+        usual = float(np.median(self._changes)) if self._changes else 0.0
+        self._changes.append(change)
+        return change > max(CUT, CUT_RATIO * usual)
+
+    def _face(self, frame: np.ndarray, points: np.ndarray | None) -> Seen:
+        """The masked face, and what is wrong with its landmarks."""
+        if points is None:
+            return Seen(np.zeros((SIZE, SIZE, 3), np.uint8), False)
+        face = cv2.resize(align_and_mask(frame, points), (SIZE, SIZE), interpolation=self._interpolation)
+        size = max(float(np.sqrt(np.square(points - points.mean(axis=0)).sum(axis=1).mean())), 1e-6)
+        jump = False
+        if self._before is not None:
+            number, old, old_face = self._before
+            passed = self._count - number  # a slow video moves more from frame to frame
+            moved = float(np.hypot(*(points - old).T).mean()) / size
+            change = float(np.abs(face.astype(np.float32) - old_face).mean())
+            jump = passed <= FPS and (moved > JUMP * passed or change > CHANGE * passed)
+        self._before = self._count, points, face
+        along = (points[16] - points[0]) / max(float(np.hypot(*(points[16] - points[0]))), 1e-6)
+        right, left = (points[30] - points[0]) @ along, (points[16] - points[30]) @ along
+        eyes = points[45] - points[36]
+        return Seen(
+            face,
+            True,
+            turned=abs(right - left) > TURNED * (right + left),
+            tilted=bool(abs(np.degrees(np.arctan2(eyes[1], eyes[0]))) > TILTED),
+            small=size < SMALLEST,
+            jump=jump,
+        )
+
+    def _look(self, frame: np.ndarray, seen: Seen) -> Seen:
+        """`seen`, and what the detector says of the whole frame."""
+        upright = self._tracker.faces(frame)
+        turned = self._tracker.faces(np.ascontiguousarray(frame[::-1, ::-1]))
+        heights = [box[1, 1] - box[0, 1] for _, box in upright]
+        second = len(heights) > 1 and max(heights[1:]) >= SECOND * heights[0]
+        upside_down = bool(turned) and turned[0][0] > (upright[0][0] if upright else CERTAIN)
+        return seen._replace(looked=True, second=second, upside_down=upside_down)
+
+
+def fault(frames: list[Seen]) -> str:
+    """Why a window of `frames` gets no prediction; empty if it may have one."""
+    faces = [frame for frame in frames if frame.found]
+    looks = [frame for frame in frames if frame.looked]
+    if any(frame.cut for frame in frames[1:]):  # one before the first frame is between two windows
+        return "a cut: the picture changes at once, perhaps to another person"
+    if faces and _share(frame.tilted for frame in faces) > MOST_FAULTS:
+        return f"the face is tilted by over {TILTED:.0f} degrees"
+    if looks and _share(frame.upside_down for frame in looks) > 0.5:
+        return "the face is upside down"
+    if not faces:
+        return "no face"
+    if len(faces) < LEAST_FACES * len(frames):
+        return f"too few frames with a face: {len(faces)} of {len(frames)}"
+    if looks and _share(frame.second for frame in looks) > MOST_FAULTS:
+        return "a second face: it is not known who is meant"
+    if _share(frame.turned for frame in faces) > MOST_FAULTS:
+        return "the face is turned to the side, as far as a profile"
+    if _share(frame.small for frame in faces) > MOST_FAULTS:
+        return "the face is smaller than the 28 pixels that the network reads"
+    if any(frame.jump for frame in frames[1:]):
+        return "the landmarks jump: the face is not followed"
+    return ""
+
+
+def _share(flags) -> float:
+    flags = list(flags)
+    return sum(flags) / len(flags)

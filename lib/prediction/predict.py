@@ -1,0 +1,142 @@
+"""What a network says of one's own videos: one row per window, in constant memory, without TensorFlow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from lib.base.emotions import EMOTIONS
+from lib.base.files import write_table
+from lib.base.problems import InputProblem
+from lib.corpora.corpus import FPS
+from lib.faces.landmarks import FaceMesh
+from lib.faces.masking import sentence
+from lib.faces.video import read_timed_frames
+from lib.prediction import page
+from lib.prediction.faults import Observer, Seen, fault
+from lib.prediction.frames import at_rate, spans
+from lib.prediction.portable import Network
+from lib.prediction.result import COLUMNS, Prediction
+from lib.sequences.cutting import pad
+
+log = logging.getLogger("lib.prediction")
+
+#: Files of a folder that are taken for videos.
+SUFFIXES = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
+
+
+def videos_of(given: Iterable[Path]) -> list[Path]:
+    """The videos among `given`: files as they are, folders by the videos in them, in the order of their names.
+
+    Raises
+    ------
+    InputProblem
+        If nothing is given, or a folder holds no video.
+    """
+    videos: list[Path] = []
+    for path in map(Path, given):
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        if not inside:
+            raise InputProblem(path, "holds no video", f"name a file, or a folder of {', '.join(sorted(SUFFIXES))}")
+        videos += inside
+    if not videos:
+        raise InputProblem(".", "is named, but no video", "name one: make predict VIDEO=clip.mp4")
+    return videos
+
+
+def predict_video(
+    video: Path, network: Network, tracker: FaceMesh, name: str = "", progress: bool = True
+) -> Prediction:
+    """Let `network` say what it sees in each window of `video`.
+
+    Raises
+    ------
+    InputProblem
+        If no frame of it can be decoded.
+    """
+    description, problem = network.description, ""
+    observer = Observer(tracker, description["interpolation"])
+    rows: list[list] = []
+    faces: list[np.ndarray | None] = []
+
+    def frames() -> Iterator[Seen]:
+        nonlocal problem
+        with tqdm(desc=video.name, unit="frame", disable=not progress) as bar:
+            try:
+                for frame in at_rate(read_timed_frames(video)):
+                    yield observer(frame)
+                    bar.update()
+            except InputProblem as broken:  # a file that ends early: what it has is used
+                if not bar.n:
+                    raise
+                problem = sentence(broken)
+
+    for span in spans(frames(), *(description[key] for key in ("frames", "minimum", "trimmed"))):
+        seen: list[Seen] = span.frames
+        with_face = [frame for frame in seen if frame.found]
+        reason = span.left_out or fault(seen)
+        said: list = ["", *[np.nan] * len(EMOTIONS)]
+        if not reason:
+            probabilities = network(pad(np.stack([frame.face for frame in seen]), description["frames"]))
+            said = [EMOTIONS[int(probabilities.argmax())], *probabilities.round(4)]
+        start, end = (round(number / FPS, 2) for number in (span.first, span.first + len(seen)))
+        share = round(len(with_face) / len(seen), 3)
+        rows.append([video.name, len(rows), start, end, len(seen), share, *said, reason])
+        faces.append(with_face[len(with_face) // 2].face if with_face else None)
+    return Prediction(video, name or video.stem, pd.DataFrame(rows, columns=COLUMNS), faces, problem)
+
+
+def predict(given: Iterable[Path], portable: Path, to: Path, progress: bool = True) -> list[InputProblem]:
+    """Write for each video a table (CSV) and a picture (SVG), and one page for all, ``index.html``, into `to`.
+
+    Parameters
+    ----------
+    given
+        Videos, and folders of videos.
+    portable
+        Folder of the portable network, see `lib.prediction.portable`.
+    to
+        Where the files go.
+
+    Returns
+    -------
+    list of InputProblem
+        The videos of which nothing can be read.
+    """
+    cv2.setNumThreads(1)
+    videos, network, tracker = videos_of(given), Network(portable), FaceMesh()
+    done: list[Prediction] = []
+    failed: list[InputProblem] = []
+    log.info("%s", network.description["trained_on"])
+    for video in videos:
+        try:
+            prediction = predict_video(video, network, tracker, _free(video.stem, done), progress)
+        except InputProblem as problem:
+            log.error("%s", problem)
+            failed.append(problem)
+            continue
+        done.append(prediction)
+        write_table(
+            prediction.table.assign(trained_on=network.description["trained_on"]), to / f"{prediction.name}.csv"
+        )
+        page.write_picture(prediction, network.description, to / f"{prediction.name}.svg")
+        log.info(
+            "%s: %s", video.name, f"{prediction.summary()}{'; ' if prediction.problem else ''}{prediction.problem}"
+        )
+    page.write_page(done, failed, network.description, to / "index.html")
+    return failed
+
+
+def _free(stem: str, done: list[Prediction]) -> str:
+    """`stem`, with a number behind it where a video before has that name."""
+    taken, name, number = {prediction.name for prediction in done}, stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    return name
