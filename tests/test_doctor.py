@@ -86,6 +86,14 @@ def test_pointers_instead_of_videos(workspace):
     assert {finding.command for finding in findings if finding.subject == "CREMA-D"} == {"make data"}
 
 
+def test_a_loop_of_links_is_one_line(workspace):
+    videos = clone(workspace / "data" / "corpora" / "cremad", {}) / "VideoFlash"
+    (videos / "1001_DFA_ANG_XX.flv").write_bytes(b"FLV")
+    (videos / "1002_DFA_ANG_XX.flv").symlink_to(videos / "1002_DFA_ANG_XX.flv")
+    (said,) = [text for mark, text in found(corpora(), "CREMA-D") if "problems" in text]
+    assert said.startswith("1 problems; ") and said.endswith("1002_DFA_ANG_XX.flv is not a file")
+
+
 def test_a_folder_elsewhere_is_completed_where_it_is(tmp_path):
     folder = clone(tmp_path / "CREMA-D", CLIPS)
     (command,) = {f.command for f in corpora({"cremad": str(folder)}) if f.subject == "CREMA-D" and f.mark == WRONG}

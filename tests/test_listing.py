@@ -11,6 +11,7 @@ import yaml
 from lib.__main__ import main
 from lib.base.checksums import sha256
 from lib.base.paths import CONFIG, ROOT
+from lib.base.problems import InputProblem
 from lib.corpora import listing
 from lib.sequences.cutting import read_table
 from lib.study import load
@@ -98,6 +99,17 @@ def test_odd_files_are_listed_in_one_sentence_each(study, tmp_path):
     assert "1009_DFA_ANG_XX.flv: is not a file" in said and "1010_DFA_ANG_XX.flv: is not a file" in said
 
 
+def test_folders_that_link_to_themselves_end_in_one_sentence(study, tmp_path):
+    videos = tmp_path / "cremad/VideoFlash"
+    (videos / "again").symlink_to(videos, target_is_directory=True)
+    clips, problems = listing.listed("cremad", *places(study))
+    assert len(clips) == 3 and any("'again' is not a .flv video" in str(problem) for problem in problems)
+    shutil.rmtree(videos)
+    videos.symlink_to(videos, target_is_directory=True)
+    with pytest.raises(InputProblem, match="VideoFlash: is not a folder"):
+        listing.listed("cremad", *places(study))
+
+
 def test_a_folder_of_a_user_who_does_not_exist_is_one_sentence(study, tmp_path, caplog):
     content = yaml.safe_load(study.config.read_text())
     content["corpora"]["cremad"]["folder"] = "~nosuchuser/x"
@@ -116,8 +128,9 @@ def test_the_workflow_lists_a_real_corpus_anew_when_a_file_changes_and_not_for_i
         done = subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ)
         return done.returncode, done.stdout + done.stderr
 
-    assert run()[0] == 0
     clip = tmp_path / "cremad/VideoFlash/1002_DFA_ANG_XX.flv"
+    os.utime(tmp_path / "cremad/VideoFlash/1001_DFA_ANG_XX.flv", (4e9, 4e9))  # from the start
+    assert run()[0] == 0
     for file in (clip, clip.parent):
         os.utime(file, (4e9, 4e9))
     assert "Nothing to be done" in run("--dry-run")[1]
