@@ -86,6 +86,8 @@ def cut_sequences(study: Study, corpus: str, cores: int) -> None:
     table = cutting.cut(clips, masked, faces / "faces", folder / "sequences.npy", study.settings, rule)
     write_table(table, folder / "sequences.csv")
     log.info("%s: %d sequences from %d clips", study.name_of(corpus), len(table), table["clip"].nunique())
+    if left_out := len(cutting.read_table(folder / cutting.LEFT_OUT)):
+        log.warning("%d windows show too few faces, see %s", left_out, relative(folder / cutting.LEFT_OUT))
 
 
 def predict_transfer(study: Study, run: str) -> None:

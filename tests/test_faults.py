@@ -360,14 +360,20 @@ def full(disk, call):
 def few_faces(folder, frames=100):
     """Tables and a file of faces of one clip."""
     faces = np.random.default_rng(1).integers(0, 255, (frames, 28, 28, 3), dtype=np.uint8)
-    np.savez(folder / "1.npz", faces=faces, clips=np.array(["a"]), offsets=np.array([0, frames]))
+    found = np.ones(frames, bool)
+    np.savez(folder / "1.npz", faces=faces, success=found, clips=np.array(["a"]), offsets=np.array([0, frames]))
     clips = {"clip": ["a"], "actor": [1], "emotion": ["sad"], "sentence": ["01"], "level": ["XX"], "sex": ["male"]}
     return pd.DataFrame(clips).assign(age=30), pd.DataFrame({"clip": ["a"], "frames": frames, "frames_with_face": 90})
 
 
 def test_a_full_disk_at_the_sequences(small_disk, tmp_path):
     """Written through a map, a full disk would be a bus error that ends the process without a word."""
-    settings = {"window_frames": 75, "window_minimum_frames": 35, "window_trimmed_frames": 110}
+    settings = {
+        "window_frames": 75,
+        "window_minimum_frames": 35,
+        "window_trimmed_frames": 110,
+        "window_face_share": 0.5,
+    }
     arguments = (*few_faces(tmp_path), tmp_path, small_disk / "sequences.npy", settings, "windows")
     fill(small_disk, 100_000)
     full(small_disk, lambda: cutting.cut(*arguments))
@@ -434,7 +440,12 @@ def test_a_folder_that_cannot_be_written(task, read_only, caplog):  # noqa: F811
 def test_a_damaged_cache_is_named_with_what_to_do(tmp_path, damage):
     """Faces (the masking makes them anew: test_faces.py) and sequences; checkpoints: test_training.py."""
     clips, faces = few_faces(tmp_path)
-    settings = {"window_frames": 75, "window_minimum_frames": 35, "window_trimmed_frames": 110}
+    settings = {
+        "window_frames": 75,
+        "window_minimum_frames": 35,
+        "window_trimmed_frames": 110,
+        "window_face_share": 0.5,
+    }
     array = tmp_path / "sequences.npy"
     cutting.cut(clips, faces, tmp_path, array, settings, "windows").to_csv(tmp_path / "sequences.csv", index=False)
     whole = array.read_bytes()

@@ -10,7 +10,7 @@ from lib.base.problems import InputProblem
 from lib.sequences import cutting
 from lib.study.choices import WINDOW_RULES
 
-SETTINGS = {"window_frames": 75, "window_minimum_frames": 35, "window_trimmed_frames": 110}
+SETTINGS = {"window_frames": 75, "window_minimum_frames": 35, "window_trimmed_frames": 110, "window_face_share": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,13 @@ def corpus(folder, lengths):
         names = [f"{actor}_{i}" for i in range(len(frames))]
         pictures = rng.integers(0, 255, (sum(frames), 28, 28, 3), dtype=np.uint8)
         offsets = np.concatenate([[0], np.cumsum(frames)])
-        np.savez(folder / f"{actor}.npz", faces=pictures, clips=np.array(names), offsets=offsets)
+        np.savez(
+            folder / f"{actor}.npz",
+            faces=pictures,
+            clips=np.array(names),
+            offsets=offsets,
+            success=np.ones(sum(frames), bool),
+        )
         for name, count in zip(names, frames, strict=True):
             clips.append({"clip": name, "actor": actor, "emotion": "happy", "sentence": "01", "level": "XX"})
             faces.append({"clip": name, "frames": count, "frames_with_face": count})
@@ -98,6 +104,24 @@ def test_a_clip_without_a_face_gives_no_sequence(tmp_path):
     clips, faces = corpus(tmp_path, [[40, 50]])
     faces.loc[0, "frames_with_face"] = 0
     assert cutting.plan(clips, faces, "windows", 75, 35, 110)["clip"].tolist() == ["0_1"]
+
+
+def test_a_window_with_few_faces_is_left_out_and_listed(tmp_path):
+    clips, faces = corpus(tmp_path, [[40, 150], [75]])
+    stored = dict(np.load(tmp_path / "0.npz"))
+    stored["success"][40 + 75 : 40 + 150] = False  # the second window of a clip whose first one has faces
+    stored["success"][40 + 75 : 40 + 75 + 30] = True
+    np.savez(tmp_path / "0.npz", **stored)
+    faces.loc[1, "frames_with_face"] = 105
+    table = cutting.cut(clips, faces, tmp_path, tmp_path / "sequences.npy", SETTINGS, "windows")
+    assert table["clip"].tolist() == ["0_0", "0_1", "1_0"] and table["sequence"].tolist() == [0, 1, 2]
+    assert len(np.load(tmp_path / "sequences.npy")) == 3
+    (row,) = pd.read_csv(tmp_path / cutting.LEFT_OUT).to_dict("records")
+    assert row["file"].endswith("0_1") and row["problem"].startswith("shows a face in 30 of the 75 frames 75 to 149")
+    table = cutting.cut(
+        clips, faces, tmp_path, tmp_path / "sequences.npy", {**SETTINGS, "window_face_share": 0.4}, "windows"
+    )
+    assert len(table) == 4 and pd.read_csv(tmp_path / cutting.LEFT_OUT).empty
 
 
 @pytest.mark.parametrize("shorter", ["clips", "faces"])

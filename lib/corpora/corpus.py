@@ -110,7 +110,7 @@ class Corpus:
     @property
     def cuts(self) -> tuple[str, ...]:
         """Assumptions that decide the sequences, beside those that decide the faces."""
-        return (self.window_rule, "window_minimum_frames", "window_trimmed_frames")
+        return (self.window_rule, "window_minimum_frames", "window_trimmed_frames", "window_face_share")
 
     def listed(self, folder: Path, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, list[InputProblem]]:
         """Call the adapter with its options as `settings` have them."""

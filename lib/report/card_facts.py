@@ -214,11 +214,11 @@ def corpus_facts(study: Study, corpus: str) -> dict[str, Any]:
     faces = _table(study.faces(corpus) / "faces.csv", "clip", "frames", "frames_with_face")
     cut = _table(study.sequences(corpus) / "sequences.csv", "clip", "frames", "padded")
     lost = clips[~clips["clip"].isin(cut["clip"])].merge(faces, on="clip", how="left")
-    why = (
-        lost["frames_with_face"]
-        .gt(0)
-        .map({True: f"fewer than {study.settings['window_minimum_frames']} frames", False: "no face found"})
+    short = lost["frames"].lt(study.settings["window_minimum_frames"])
+    why = short.map(
+        {True: f"fewer than {study.settings['window_minimum_frames']} frames", False: "too few faces found"}
     )
+    why = why.where(lost["frames_with_face"].gt(0), "no face found")
     dropped = pd.DataFrame({"clip": lost["clip"], "frames": lost["frames"].fillna(0).astype(int), "reason": why})
     listed = pd.DataFrame({"file": problems["file"].map(lambda name: Path(name).name), "reason": problems["problem"]})
     people = clips.drop_duplicates("actor")

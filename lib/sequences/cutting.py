@@ -12,7 +12,7 @@ from numpy.lib.format import open_memmap
 
 from lib.base.arrays import map_npy
 from lib.base.emotions import EMOTIONS
-from lib.base.files import written_atomically
+from lib.base.files import write_problems, written_atomically
 from lib.base.paths import in_workspace
 from lib.base.problems import InputProblem
 from lib.sequences.actor_file import MASK_AGAIN
@@ -21,6 +21,8 @@ from lib.study.choices import FRAME_ORDERS, WINDOW_RULES
 
 #: What a row of sequences.csv says of its sequence, beside what clips.csv says of its clip.
 COLUMNS = ["sequence", "clip", "window", "first_frame", "frames", "padded", "frames_with_face", "label"]
+#: Table of the windows that are left out, beside sequences.csv.
+LEFT_OUT = "problems_sequences.csv"
 CLIP_COLUMNS = ["actor", "emotion", "sentence", "level", "sex", "age"]
 
 
@@ -96,6 +98,35 @@ def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minim
     return pd.DataFrame(rows, columns=COLUMNS + CLIP_COLUMNS)
 
 
+def with_faces(table: pd.DataFrame, faces_folder: Path, share: float) -> tuple[pd.DataFrame, list[InputProblem]]:
+    """Leave out the sequences of `plan` that show a face in less than `share` of their frames; list them.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If an actor's file is missing or damaged, or does not hold a clip's frames.
+    """
+    keep, problems = np.ones(len(table), dtype=bool), []
+    for actor, rows in table.groupby("actor", sort=True):
+        path = faces_folder / f"{actor}.npz"
+        (success,), spans = read_actor(path, "success")
+        for row in rows.itertuples():
+            start, end = spans.get(row.clip, (0, 0))
+            start += row.first_frame
+            window = success[start : min(end, start + row.frames)]
+            if len(window) != row.frames:
+                problem = f"does not hold the frames of {row.clip} that faces.csv lists"
+                raise InputProblem(path, problem, MASK_AGAIN)
+            if window.mean() < share:
+                keep[row.Index] = False
+                last = row.first_frame + row.frames - 1
+                what = f"shows a face in {window.sum()} of the {row.frames} frames {row.first_frame} to {last}"
+                remedy = "look at the clip; window_face_share in the study's file says how many it takes"
+                problems.append(InputProblem(row.clip, f"{what}, so this window is left out", remedy))
+    kept = table[keep].reset_index(drop=True)
+    return kept.assign(sequence=np.arange(len(kept))), problems
+
+
 def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Path, settings: dict[str, Any],
         rule: str) -> pd.DataFrame:  # fmt: skip
     """Write all sequences of a corpus as one array; give the table of them.
@@ -109,7 +140,8 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
     array
         Where the uint8 array goes, ``.npy``, shape (sequences, 75, 28, 28, 3), RGB.
     settings
-        ``window_frames``, ``window_minimum_frames`` and ``window_trimmed_frames``.
+        ``window_frames``, ``window_minimum_frames``, ``window_trimmed_frames`` and ``window_face_share``. Windows with
+        fewer frames with a face are left out and listed beside the array, in :data:`LEFT_OUT`.
     rule
         One of `lib.study.choices.WINDOW_RULES`.
 
@@ -123,10 +155,13 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
     if apart := sorted(set(clips["clip"]) ^ set(faces["clip"])):
         problem = f"and clips.csv do not list the same clips: {len(apart)} are in one of them only, {apart[0]} first"
         raise InputProblem(faces_folder.parent / "faces.csv", problem, "delete faces.csv and run again")
-    table = plan(clips, faces, rule, length, *limits)
+    table, left_out = with_faces(plan(clips, faces, rule, length, *limits), faces_folder, settings["window_face_share"])
+    write_problems(left_out, array.with_name(LEFT_OUT))
     if table.empty:
         raise InputProblem(
-            faces_folder, "holds no clip that gives a sequence", "see problems_clips.csv and faces.csv beside it"
+            faces_folder,
+            "holds no clip that gives a sequence",
+            f"see problems_clips.csv, faces.csv and {LEFT_OUT} beside it",
         )
     with written_atomically(array) as temporary:
         sequences: np.memmap | None = None
@@ -141,9 +176,8 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
                     shape = (len(table), length, *window.shape[1:])
                     sequences = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
                     _take_space(temporary)
-                if len(window) != row.frames or window.shape[1:] != sequences.shape[2:]:
-                    problem = f"does not hold the frames of {row.clip} that faces.csv lists"
-                    raise InputProblem(path, problem, MASK_AGAIN)
+                if window.shape[1:] != sequences.shape[2:]:
+                    raise InputProblem(path, "holds faces of another size than the other actors' files", MASK_AGAIN)
                 sequences[row.sequence] = pad(window, length)
         if sequences is not None:
             sequences.flush()
