@@ -18,6 +18,9 @@ from lib.base.paths import relative, workspace
 PARTS = {"train": "#C7B7E0", "validation": "#8467B5", "test": "#3F2A6B"}
 SOURCES = {"paper": "#000000", "ours": "#882255", "crowd": "#999933"}
 SEXES = {"female": "#A6611A", "male": "#DFC27D"}
+NETWORKS = {"5-layer": "#A6DBE0", "6-layer": "#3FA7B5", "7-layer": "#0F5C68"}
+#: The deeper, the more: from little to much of the same thing, such as the spread between seeds.
+SHADES = ("#E6C8D5", "#C890AB", "#A65A80", "#882255")
 
 
 def use_style() -> None:
