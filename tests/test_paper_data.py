@@ -1,11 +1,14 @@
 """What the paper states, as data: whole, well formed, and not altered unnoticed."""
 
+import shutil
+
 import nbformat
 import pandas as pd
 import pytest
 
 from lib.base.emotions import EMOTIONS
 from lib.base.paths import NOTEBOOKS, PAPER
+from lib.base.problems import InputProblem
 from lib.claims import audit
 from lib.claims.settle import COLUMNS, VERDICTS, Claims
 from lib.study import paper
@@ -53,6 +56,25 @@ def test_a_setting_is_stated_or_open():
     frames = [settings[f"window_{name}_frames"].value for name in ("minimum", "trimmed")]
     assert frames == [int(text[name]) for name in ("frames_fewest", "frames_trimmed")]
     assert settings["input_scale"].value == 1 / float(text["divided_by"])
+
+
+@pytest.mark.parametrize("read", [paper.table, audit.printed])
+@pytest.mark.parametrize("harm", ["a digit", "a line less", "missing"])
+def test_a_changed_table_of_the_paper_is_refused(tmp_path, monkeypatch, read, harm):
+    shutil.copytree(PAPER, tmp_path / "paper")
+    for module in (paper, audit):
+        monkeypatch.setattr(module, "PAPER", tmp_path / "paper")
+    for path in sorted((tmp_path / "paper").glob("*.csv")):
+        read(path.stem)
+        content = path.read_bytes()
+        if path.stem == "claims":  # notebook 08 settles it: test_audit.py
+            continue
+        if harm == "missing":
+            path.unlink()
+        else:
+            path.write_bytes(content[:-2] + b"7\n" if harm == "a digit" else content[: content[:-1].rfind(b"\n") + 1])
+        with pytest.raises(InputProblem, match="git checkout paper"):
+            read(path.stem)
 
 
 @pytest.mark.parametrize("path", sorted(PAPER.glob("*.csv")), ids=lambda path: path.name)

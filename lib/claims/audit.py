@@ -14,13 +14,14 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportions
 
 from lib.base.emotions import EMOTIONS
 from lib.base.paths import PAPER
+from lib.corpora.records import committed
 from lib.measures.uncertainty import exact_mcnemar
 from lib.study.paper import table
 
 
 def printed(name: str) -> pd.DataFrame:
     """Read ``paper/<name>.csv`` as it is printed: every cell text, with its decimals."""
-    return pd.read_csv(PAPER / f"{name}.csv", dtype=str, keep_default_na=False)
+    return pd.read_csv(committed(f"{name}.csv", PAPER), dtype=str, keep_default_na=False)
 
 
 def fits(text: str, total: int, scale: int = 100) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from lib.base.paths import PAPER
+from lib.corpora.records import committed
 
 CITATION = (
     "A. S. A. Hans and S. Rao, A CNN-LSTM based deep neural networks for facial emotion detection in videos, "
@@ -42,4 +43,4 @@ def assumptions() -> dict[str, Assumption]:
 
 def table(name: str) -> pd.DataFrame:
     """What the paper prints, ``paper/<name>.csv``, as numbers."""
-    return pd.read_csv(PAPER / f"{name}.csv", comment="#")
+    return pd.read_csv(committed(f"{name}.csv", PAPER), comment="#")
