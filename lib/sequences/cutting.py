@@ -156,12 +156,11 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
         problem = f"and clips.csv do not list the same clips: {len(apart)} are in one of them only, {apart[0]} first"
         raise InputProblem(faces_folder.parent / "faces.csv", problem, "delete faces.csv and run again")
     table, left_out = with_faces(plan(clips, faces, rule, length, *limits), faces_folder, settings["window_face_share"])
-    write_problems(left_out, array.with_name(LEFT_OUT))
     if table.empty:
         raise InputProblem(
             faces_folder,
             "holds no clip that gives a sequence",
-            f"see problems_clips.csv, faces.csv and {LEFT_OUT} beside it",
+            "see problems_clips.csv and faces.csv beside it",
         )
     with written_atomically(array) as temporary:
         sequences: np.memmap | None = None
@@ -182,6 +181,7 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
         if sequences is not None:
             sequences.flush()
         del sequences
+    write_problems(left_out, array.with_name(LEFT_OUT))
     return table
 
 
