@@ -53,7 +53,8 @@ def test_a_third_corpus_goes_from_its_folder_to_predictions(study):
 
 def test_the_roles_decide_and_not_the_order_of_the_file(study):
     assert (study.training_corpus, study.transfer_corpus) == ("cremad", "third")
-    assert CORPORA["third"].cuts == ("transfer_window_rule", "window_minimum_frames", "window_trimmed_frames")
+    others = ("window_minimum_frames", "window_trimmed_frames", "window_face_share")
+    assert CORPORA["third"].cuts == ("transfer_window_rule", *others)
 
 
 @pytest.mark.parametrize(
