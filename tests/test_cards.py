@@ -289,6 +289,9 @@ def test_a_study_of_the_real_corpora_says_nothing_of_a_sample(study, texts):
     assert "CC BY-NC-SA 4.0" in of_real["data_sheet"] and "Open Database License 1.0" in of_real["data_sheet"]
     for text in (texts["model_card"], of_real["model_card"]):
         assert "5(1)(f)" in text and "Not for:" in text
+        assert "make predict" in text and re.search(r"temperature of\n\d\.\d\d, fitted on the validation part", text)
+    assert "on a filmed one its answer means nothing" in texts["model_card"]
+    assert "on a filmed one" not in of_real["model_card"]
 
 
 def test_the_interval_needs_two_actors(study, training):

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+import pandas as pd
+
+from lib.base.emotions import EMOTIONS, PROBABILITIES
 
 #: Limits of a temperature. A network without an error on few sequences would be given one near zero, hence no doubt.
 LOWEST, HIGHEST = 0.25, 10.0
@@ -48,3 +54,28 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
         method="bounded",
     )
     return round(float(np.exp(best.x)), 4)
+
+
+def calibrate(parts: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Temperature fitted on the validation part, and what it does to the log loss.
+
+    Parameters
+    ----------
+    parts
+        Tables of predictions as notebook 04 writes them, by the name of their part, ``validation`` among them.
+
+    Returns
+    -------
+    dict
+        ``temperature``; ``sequences`` of each part; ``log_loss_before_and_after`` of each part that has any, nats.
+    """
+    values = {part: table[PROBABILITIES].to_numpy(float) for part, table in parts.items()}
+    labels = {part: table["emotion"].map(EMOTIONS.index).to_numpy(int) for part, table in parts.items()}
+    temperature = fit_temperature(values["validation"], labels["validation"])
+    losses = {
+        part: [round(log_loss(calibrated(values[part], t), labels[part]), 4) for t in (1, temperature)]
+        for part in parts
+        if len(labels[part])
+    }
+    counts = {part: len(table) for part, table in parts.items()}
+    return {"temperature": temperature, "sequences": counts, "log_loss_before_and_after": losses}

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lib.base.emotions import EMOTIONS, PROBABILITIES
+from lib.base.emotions import EMOTIONS
 from lib.base.files import write_text, written_atomically
 from lib.base.problems import InputProblem
 from lib.base.quiet import stderr_shut
-from lib.measures.calibration import calibrated, fit_temperature, log_loss
+from lib.measures.calibration import calibrate
 from lib.prediction.portable import DESCRIPTION, FOLDER, LITERT, ONNX, Network, digest
 from lib.study import Study, load
 from lib.study.metrics import read_metrics
@@ -110,20 +110,10 @@ def calibration(run: Path) -> dict[str, Any]:
     path = run / "predictions.csv"
     try:
         table = pd.read_csv(path)
-        parts = {part: table[table["part"] == part] for part in ("validation", "test")}
-        values = {part: rows[PROBABILITIES].to_numpy(float) for part, rows in parts.items()}
-        labels = {part: rows["emotion"].map(EMOTIONS.index).to_numpy(int) for part, rows in parts.items()}
+        return calibrate({part: table[table["part"] == part] for part in ("validation", "test")})
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputProblem(path, f"cannot be used ({reason})", "let the training run to its end") from None
-    temperature = fit_temperature(values["validation"], labels["validation"])
-    losses = {
-        part: [round(log_loss(calibrated(values[part], t), labels[part]), 4) for t in (1, temperature)]
-        for part in parts
-        if len(labels[part])
-    }
-    counts = {part: len(rows) for part, rows in parts.items()}
-    return {"temperature": temperature, "sequences": counts, "log_loss_before_and_after": losses}
 
 
 def study_of(run: Path, study: str) -> Study:

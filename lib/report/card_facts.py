@@ -11,6 +11,7 @@ import pandas as pd
 from lib.base.emotions import EMOTIONS, categorical
 from lib.base.problems import InputProblem
 from lib.corpora.cremad import LEVELS
+from lib.measures.calibration import calibrate
 from lib.measures.evaluation import accuracy, by_emotion, uar
 from lib.measures.uncertainty import by_group, calibration_error, interval
 from lib.sequences.cutting import read_table
@@ -193,6 +194,7 @@ def model_facts(study: Study) -> dict[str, Any]:
         "groups": {column: _groups(test, column) for column in known},
         "transferred": {column: _groups(tested["transfer"], column) for column in ("sex", "level", "emotion")},
         "people": pd.DataFrame(people),
+        "calibrated": calibrate({part: tested[part] for part in ("validation", "test")}),
         "known": len(set(run["actors"]["train"]) & set(run["actors"]["test"])),
         "differing": _differing(study),
         "uncertainty": _where_done(study, "10_uncertainty"),
