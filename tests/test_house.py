@@ -188,3 +188,13 @@ def test_a_module_reads_in_one_sitting():
         name = path.relative_to(rooms.LIB).as_posix()
         count = len(path.read_text(encoding="utf-8").splitlines())
         assert count <= LONG.get(name, LINES), f"{name} has {count} lines; give a part of it a module of its own"
+
+
+def test_the_table_of_files_names_tests_that_exist():
+    text = (paths.ROOT / "tests/FILES.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", text))
+    assert len(named) > 40
+    for file, test in sorted(named):
+        assert f"def {test}(" in (paths.ROOT / "tests" / file).read_text(encoding="utf-8"), f"{file}::{test}"
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| file")]
+    assert all("::" in row or "**Open" in row for row in rows)
