@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lib.base.emotions import EMOTIONS
 from lib.base.files import write_problems, write_table
+from lib.base.markdown import markdown
 from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
 from lib.corpora.cremad import LEVELS, clip_table
@@ -228,7 +229,7 @@ def test_what_was_not_run_is_said_to_be_missing(study, texts):
     folder = study.runs("10_uncertainty") / "default"
     change(folder, networks=networks, reference="6-layer", gaps={"paper - actor": {"6-layer": {"points": 4.2}}})
     change(folder, baselines={"test": {"paper": {"majority": {"seeds": 5, "accuracy": 0.17, "low": 0.1, "high": 0.2}}}})
-    with pytest.raises(InputProblem, match="lacks what the cards tell .*low"):
+    with pytest.raises(InputProblem, match="without what the cards need .*low"):
         cards.rendered(study)
     change(folder, gaps={"paper - actor": {"6-layer": {"points": 4.2, "low": 1.0, "high": 9.0}}})
     card = cards.rendered(study)["model_card"]
@@ -305,6 +306,6 @@ def test_the_interval_needs_two_actors(study, training):
 
 @given(st.lists(st.lists(st.text(max_size=12), min_size=2, max_size=2), max_size=4))
 def test_a_table_stays_a_table_whatever_its_cells_hold(content):
-    lines = cards.markdown(pd.DataFrame(content, columns=["a", "b"])).splitlines()
+    lines = markdown(pd.DataFrame(content, columns=["a", "b"])).splitlines()
     assert len(lines) == len(content) + 2
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {3}

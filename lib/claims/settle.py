@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lib.base.markdown import markdown
 from lib.base.paths import PAPER
 
 COLUMNS = ["id", "section", "statement", "paper", "check", "verdict", "result"]
@@ -67,12 +68,9 @@ class Claims:
 
     def markdown(self, verdict: str) -> str:
         """Settled claims of one `verdict` as a Markdown table: id, section, statement, the paper's value, result."""
-        rows = self.table().query("verdict == @verdict")
-        lines = ["| | section | the paper says | printed | what comes out |", "|---|---|---|---|---|"]
-        for row in rows.itertuples():
-            cells = (row.id, row.section, row.statement, row.paper, row.result)
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        return "\n".join(lines)
+        titles = {"id": "", "section": "section", "statement": "the paper says", "paper": "printed"}
+        titles["result"] = "what comes out"
+        return markdown(self.table().query("verdict == @verdict")[list(titles)].rename(columns=titles))
 
     def counts(self) -> pd.Series:
         """Count the settled claims by verdict, in the order of `VERDICTS`."""

@@ -37,7 +37,13 @@ def of_room(room: str) -> frozenset[str]:
 def of_notebook(notebook: Path) -> list[str]:
     """Rooms that a notebook's code imports, and all that these import, in alphabetical order."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    waiting = set().union(*(imported("".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"))
+    sources = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return needed_by(*set().union(*map(imported, sources)))
+
+
+def needed_by(*rooms: str) -> list[str]:
+    """`rooms` and all that they import, in alphabetical order."""
+    waiting = set(rooms)
     needed: set[str] = set()
     while waiting:
         room = waiting.pop()
