@@ -14,7 +14,7 @@ MODELS := data/models/face_detection_short_range.tflite data/models/face_landmar
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # a progress bar's line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup setup-gpu reproduce verify test-portable site reproduce-full data doctor paper paper-full paper-try twin twin-pilot export predict lab test test-slurm lint bench check-real simulate-rules notebooks clean
+.PHONY: help setup setup-gpu reproduce verify test-portable site reproduce-full data doctor paper paper-full paper-try twin twin-pilot export predict lab test test-all test-slurm lint bench check-real simulate-rules notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -80,8 +80,8 @@ predict: setup  ## what a trained network says of your own video: make predict V
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-test: setup lint  ## run all tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test test-all: setup lint  ## run the tests (-all: with every hostile input, not a fifth)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(if $(filter test-all,$@),-m "")
 
 test-portable: setup  ## the same bytes under five emulated processors as natively (Debian's qemu-user; over an hour)
 	$(BIN)/python tests/portable/emulated.py
