@@ -25,6 +25,7 @@ from lib.base.paths import ROOT, in_workspace, relative, workspace
 from lib.base.problems import InputProblem
 from lib.base.processes import LOCK, available_memory, end_jobs, jobs_of, lock_name
 from lib.run.gpu import trainings_at_once
+from lib.run.progress import told
 from lib.run.runner import KERNELS
 
 PATIENCE = 2.0  # seconds for a run that is just ending
@@ -148,7 +149,8 @@ def run(arguments: list[str], lock: IO[str]) -> int:
     lock.truncate(0)
     lock.write(f"{process.pid}\n")
     lock.flush()
-    code = process.wait()
+    with told(arguments):
+        code = process.wait()
     if code >= 0:
         lock.truncate(0)
         return code

@@ -1,0 +1,97 @@
+"""How much of a study is done, and how long the rest takes, told every few minutes while Snakemake works.
+
+Each kind of work is weighed by its time on one core, measured by ``tests/benchmarks/study_time.py``; how fast this
+machine is shows in what it has done since the run began.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from lib.base.problems import InputProblem
+from lib.corpora.registry import CORPORA
+from lib.study import Study, load
+from lib.synthetic import Clip, plan
+
+log = logging.getLogger("lib.run.progress")
+
+INTERVAL = 600.0  # seconds between two lines
+SOONEST = 0.1  # share of the work that an estimate takes
+
+_RENDER, _MASK = 1 / 400, 1 / 420  # seconds a frame
+_EPOCH = {5: 36.0, 6: 46.0, 7: 65.0}  # seconds of 5,000 training and 1,000 validation sequences, by layers
+_SEQUENCES = 7704  # from which these come
+_TRAINING = 40.0  # seconds of a training's notebook beside its epochs
+_FRAMES = 80  # of a real clip, about
+
+
+@cache
+def _planned(corpus: str, *rendering: tuple[str, Any]) -> list[Clip]:
+    return plan(corpus, **dict(rendering))
+
+
+def work(study: Study) -> tuple[float, float]:
+    """Seconds of one core that are done and that `study` takes in all, by the files that are there."""
+    done = total = 0.0
+    for corpus, entry in study.corpora.items():
+        rendering = study.rendering(corpus)
+        clips = _planned(corpus, *rendering.items()) if rendering else []
+        frames = sum(clip.frames for clip in clips) or CORPORA[corpus].clips * _FRAMES
+        actors = len({clip.actor for clip in clips}) or len(CORPORA[corpus].actors) or 1
+        if rendering:
+            there = sum(clip.path(entry["folder"]).exists() for clip in clips)
+            total, done = total + frames * _RENDER, done + frames * _RENDER * there / len(clips)
+        there = min(actors, len([*(study.faces(corpus) / "faces").glob("*.npz")]))
+        total, done = total + frames * _MASK, done + frames * _MASK * there / actors
+        if corpus == study.training_corpus:
+            share = (len(clips) or CORPORA[corpus].clips) / _SEQUENCES
+    for cell in study.trainings:
+        before = cell.continued(study.trainings)
+        first = before.epochs if before else 0
+        folder = study.training(cell)
+        epochs = max((int(path.stem[-4:]) for path in (folder / "checkpoints").glob("epoch-*.npz")), default=first)
+        seconds = (cell.epochs - first) * _EPOCH[cell.layers] * share
+        total += seconds + _TRAINING
+        if (folder / "metrics.json").exists():
+            done += seconds + _TRAINING
+        else:
+            done += seconds * max(0, epochs - first) / (cell.epochs - first)
+    return done, total
+
+
+def line(study: Study, before: float, elapsed: float) -> str:
+    """What to tell after `elapsed` seconds of a run that began with `before` seconds of work done."""
+    done, total = work(study)
+    text = f"{study.name}: {100 * done / total:.0f} % done"
+    if done < max(SOONEST * total, before + 1):
+        return text
+    left = (total - done) * elapsed / (done - before) / 60
+    return f"{text}, about {f'{left / 60:.1f} h' if left >= 90 else f'{left:.0f} min'} left"
+
+
+@contextmanager
+def told(arguments: Sequence[str], interval: float = INTERVAL) -> Iterator[None]:
+    """Tell it while the block runs; `arguments` are Snakemake's, with ``study=`` and the corpora's folders."""
+    chosen = dict(argument.split("=", 1) for argument in arguments if "=" in argument and argument[0] != "-")
+    ended = threading.Event()
+
+    def tell() -> None:
+        try:
+            study = load(chosen.get("study", "sample"), {corpus: chosen.get(corpus) for corpus in CORPORA})
+            before, start = work(study)[0], time.monotonic()
+            while not ended.wait(interval):
+                log.warning("%s", line(study, before, time.monotonic() - start))
+        except (InputProblem, OSError, ValueError) as error:  # which Snakemake tells, too
+            log.debug("%s", error)
+
+    threading.Thread(target=tell, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
