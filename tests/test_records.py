@@ -76,6 +76,7 @@ READERS = {
     "cremad_actors.csv": [lambda folder: records.clips(folder)],
     "cremad_findings.csv": [lambda folder: records.clips(folder), lambda folder: listing._findings(folder.parent)],
     "cremad_votes.csv": [lambda folder: votes.read_votes(folder)],
+    "ravdess_frames.csv": [lambda folder: records.committed("ravdess_frames.csv", folder)],
     "cremad_folds_mae_dfer.csv": [
         lambda _: splits.split(pd.DataFrame({"actor": range(1001, 1092)}), "mae-dfer", (5, 1, 2), 1)
     ],
