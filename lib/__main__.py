@@ -164,6 +164,8 @@ def main(arguments: list[str] | None = None) -> int:
     end_with_run()
     if chosen.videos and chosen.step != "predict":
         parser.error(f"{chosen.step} takes no videos")
+    if chosen.step == "predict" and not chosen.videos:
+        parser.error("predict needs a video: python -m lib predict clip.mp4")
     try:
         if chosen.step == "fetch-models":
             models.fetch_models()

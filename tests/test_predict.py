@@ -297,8 +297,9 @@ def test_a_prediction_loads_no_tensorflow_and_little_memory(tmp_path, people, ex
 
 
 def test_what_is_not_given_or_holds_no_video_is_said(tmp_path):
-    with pytest.raises(InputProblem, match="no video"):
-        videos_of([])
+    for wrong_step in (["predict"], ["check", "clip.mp4"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(wrong_step)
     with pytest.raises(InputProblem, match="holds no video"):
         videos_of([tmp_path])
 

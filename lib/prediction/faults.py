@@ -26,7 +26,7 @@ from lib.faces.alignment import align_and_mask
 from lib.faces.landmarks import FaceMesh
 from lib.faces.masking import INTERPOLATIONS, SIZE
 
-#: Least share of a window's frames with a face.
+#: Least share of a window's frames with a face: more than the half that a training asks for (``window_face_share``).
 LEAST_FACES = 0.8
 #: Most of a window's frames, or looks at the whole frame, that may show a fault that comes and goes.
 MOST_FAULTS = 0.2

@@ -37,7 +37,7 @@ def videos_of(given: Iterable[Path]) -> list[Path]:
     Raises
     ------
     InputProblem
-        If nothing is given, or a folder holds no video.
+        If a folder holds no video.
     """
     videos: list[Path] = []
     for path in map(Path, given):
@@ -45,8 +45,6 @@ def videos_of(given: Iterable[Path]) -> list[Path]:
         if not inside:
             raise InputProblem(path, "holds no video", f"name a file, or a folder of {', '.join(sorted(SUFFIXES))}")
         videos += inside
-    if not videos:
-        raise InputProblem(".", "is named, but no video", "name one: make predict VIDEO=clip.mp4")
     return videos
 
 
