@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
 from lib.measures.calibration import HIGHEST, LOWEST, calibrated, fit_temperature, log_loss
 from lib.prediction import export, portable
-from lib.study import paper
+from lib.study import load, paper
 from lib.training import loop
 
 SETTINGS = {name: assumption.value for name, assumption in paper.assumptions().items()} | {"filters": [4, 8, 16]}
@@ -66,6 +67,14 @@ def test_a_run_is_exported_with_what_its_use_needs(exported_run):
     assert portable.is_current(exported_run)
     network = portable.Network(exported_run / "portable")
     np.testing.assert_allclose(network(FACES[0]), calibrated(network.raw(FACES[0]), description["temperature"]))
+
+
+def test_the_line_on_the_training_follows_the_study():
+    study = load("paper")
+    line = export.trained_on(study)
+    assert line.startswith("Trained on faces") and "(CREMA-D);" in line and "drawn" not in line
+    openface = replace(study, settings=study.settings | {"face_backend": "openface"})
+    assert "masked by OpenFace and not as here" in export.trained_on(openface)
 
 
 def test_another_network_makes_the_files_stale(exported_run, tmp_path):
