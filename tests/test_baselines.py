@@ -148,14 +148,16 @@ def test_geometry_reads_simulated_faces(corpus, protocol):
     part = split(table, protocol, (65, 13, 22), 3)
     test = part == "test"
     model = baselines.fit_geometry(measured, table, part)
-    told = baselines.predict(model, table[test], measured[test])
+    predictions = baselines.predict(model, table[test], measured[test])
     most = baselines.predict(baselines.fit_majority(table, part), table[test], measured[test])
-    assert accuracy(told["emotion"], told["predicted"]) > 0.6
+    assert accuracy(predictions["emotion"], predictions["predicted"]) > 0.6
     assert len(set(most["predicted"])) == 1
-    better = compare(told, most)
+    better = compare(predictions, most)
     assert better["low"] > 20 and better["p"] < 1e-4
-    low, high = interval(told)
-    assert low < accuracy(told["emotion"], told["predicted"]) < high and calibration_error(told) < 0.4
+    low, high = interval(predictions)
+    assert (
+        low < accuracy(predictions["emotion"], predictions["predicted"]) < high and calibration_error(predictions) < 0.4
+    )
 
 
 def test_answers_are_a_table_of_predictions(corpus):
@@ -163,20 +165,20 @@ def test_answers_are_a_table_of_predictions(corpus):
     part = split(table, "actor", (65, 13, 22), 3)
     test = part == "test"
     for model in (baselines.fit_geometry(measured, table, part), baselines.fit_majority(table, part)):
-        told = baselines.predict(model, table[test], measured[test])
-        assert told.columns.tolist() == [*baselines.COLUMNS, "predicted", *PROBABILITIES]
-        assert told["sequence"].tolist() == table.loc[test, "sequence"].tolist()
-        assert told[PROBABILITIES].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
-        highest = told[PROBABILITIES].to_numpy().argmax(axis=1)
-        assert told["predicted"].tolist() == [EMOTIONS[place] for place in highest]
+        predictions = baselines.predict(model, table[test], measured[test])
+        assert predictions.columns.tolist() == [*baselines.PREDICTION_COLUMNS, "predicted", *PROBABILITIES]
+        assert predictions["sequence"].tolist() == table.loc[test, "sequence"].tolist()
+        assert predictions[PROBABILITIES].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+        highest = predictions[PROBABILITIES].to_numpy().argmax(axis=1)
+        assert predictions["predicted"].tolist() == [EMOTIONS[place] for place in highest]
 
 
 def test_the_majority_is_that_of_the_training_part():
     table = listed({f"{i}": (i, e) for i, e in enumerate(["sad", "sad", "happy", "fear", "fear", "fear"])})
     part = np.array(["train"] * 3 + ["test"] * 3)
-    told = baselines.predict(baselines.fit_majority(table, part), table, table[["frames"]])
-    assert set(told["predicted"]) == {"sad"}
-    assert told.loc[5, PROBABILITIES].tolist() == pytest.approx([0, 0, 0, 1 / 3, 0, 2 / 3], abs=1e-6)
+    predictions = baselines.predict(baselines.fit_majority(table, part), table, table[["frames"]])
+    assert set(predictions["predicted"]) == {"sad"}
+    assert predictions.loc[5, PROBABILITIES].tolist() == pytest.approx([0, 0, 0, 1 / 3, 0, 2 / 3], abs=1e-6)
 
 
 def test_the_test_part_teaches_nothing(corpus):
@@ -187,8 +189,8 @@ def test_the_test_part_teaches_nothing(corpus):
     other = measured.copy()
     other[test] = 5.0
     models = [baselines.fit_geometry(*data, part) for data in ((measured, table), (other, disturbed))]
-    told, again = (baselines.predict(model, table, measured) for model in models)
-    pd.testing.assert_frame_equal(told, again)
+    predictions, again = (baselines.predict(model, table, measured) for model in models)
+    pd.testing.assert_frame_equal(predictions, again)
 
 
 def test_a_sequence_without_a_face_gets_an_answer_and_an_emotion_never_seen_none(corpus):
@@ -197,9 +199,9 @@ def test_a_sequence_without_a_face_gets_an_answer_and_an_emotion_never_seen_none
     part[(table["emotion"] == "fear") & (part == "train")] = "test"
     measured = measured.copy()
     measured.iloc[:2] = np.nan
-    told = baselines.predict(baselines.fit_geometry(measured, table, part), table, measured)
-    assert told["p_fear"].max() == 0 and told["predicted"].notna().all()
-    assert told.loc[0, PROBABILITIES].tolist() == told.loc[1, PROBABILITIES].tolist()
+    predictions = baselines.predict(baselines.fit_geometry(measured, table, part), table, measured)
+    assert predictions["p_fear"].max() == 0 and predictions["predicted"].notna().all()
+    assert predictions.loc[0, PROBABILITIES].tolist() == predictions.loc[1, PROBABILITIES].tolist()
 
 
 def test_too_few_sequences_are_named(corpus):
@@ -239,13 +241,15 @@ def test_broken_files_are_named(tmp_path):
 def test_the_crowd_answers_for_the_clips_it_saw():
     seen = votes.read_votes()
     table = listed({row.clip: (row.actor, row.emotion) for row in seen.itertuples()})
-    told = baselines.crowd(table, seen, 7)
-    assert len(told) == 7442
-    right = accuracy(told["emotion"], told["predicted"])
+    predictions = baselines.crowd(table, seen, 7)
+    assert len(predictions) == 7442
+    right = accuracy(predictions["emotion"], predictions["predicted"])
     assert right == pytest.approx(votes.accuracy(seen, "plurality"), abs=0.005)
-    assert baselines.crowd(table, seen, 7).equals(told) and not baselines.crowd(table, seen, 8).equals(told)
+    assert baselines.crowd(table, seen, 7).equals(predictions) and not baselines.crowd(table, seen, 8).equals(
+        predictions
+    )
     share = votes.shares(seen, "rating")
-    chosen = share[np.arange(len(told)), [EMOTIONS.index(e) for e in told["predicted"]]]
+    chosen = share[np.arange(len(predictions)), [EMOTIONS.index(e) for e in predictions["predicted"]]]
     assert (chosen == share.max(axis=1)).all()
 
 
@@ -253,5 +257,5 @@ def test_both_windows_of_a_clip_share_the_crowds_answer_and_rendered_faces_have_
     seen = votes.read_votes()
     clip = seen.loc[(votes.shares(seen, "plurality") == 1 / 2).any(axis=1), "clip"].iloc[0]  # a tie
     table = pd.concat([listed({clip: (1, "sad")})] * 2 + [listed({"9001_IEO_SAD_HI": (9001, "sad")})])
-    told = baselines.crowd(table.assign(sequence=[0, 1, 2], window=[0, 1, 0]), seen, 1)
-    assert told["sequence"].tolist() == [0, 1] and len(set(told["predicted"])) == 1
+    predictions = baselines.crowd(table.assign(sequence=[0, 1, 2], window=[0, 1, 0]), seen, 1)
+    assert predictions["sequence"].tolist() == [0, 1] and len(set(predictions["predicted"])) == 1

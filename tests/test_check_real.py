@@ -9,7 +9,7 @@ import pytest
 from lib.base import paths
 from lib.corpora.corpus import FPS
 from lib.faces import check_real, models
-from lib.faces.check_real import COLUMNS, differences, main, verdicts
+from lib.faces.check_real import CHECK_COLUMNS, differences, main, verdicts
 from lib.synthetic.corpus import plan, render_clip, write_video
 
 HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)
@@ -48,7 +48,7 @@ def test_differences_over_picture_and_masks():
 )
 def test_each_criterion_can_fail(change, expected):
     row = {"clip": "a", "frames": 60, "reference": 60, "found": 1.0, "difference": 6.0, "problem": ""} | change
-    assert [passed for _, passed in verdicts(pd.DataFrame([row], columns=list(COLUMNS)))] == expected
+    assert [passed for _, passed in verdicts(pd.DataFrame([row], columns=list(CHECK_COLUMNS)))] == expected
 
 
 @needs_models

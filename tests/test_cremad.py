@@ -30,7 +30,7 @@ def corpus(tmp_path):
 def test_clips_have_the_columns_all_corpora_share(corpus):
     clips, problems = cremad.list_clips(corpus)
     assert problems == []
-    assert list(clips.columns) == cremad.COLUMNS
+    assert list(clips.columns) == cremad.CLIP_COLUMNS
     first = clips.iloc[0]
     assert (first["clip"], first["actor"], first["emotion"], first["sentence"]) == (
         "1001_DFA_ANG_XX",

@@ -16,7 +16,7 @@ from lib.base.problems import InputProblem
 from lib.corpora.corpus import FPS
 from lib.faces import corpus as module
 from lib.faces import models, video
-from lib.faces.corpus import COLUMNS, mask_clip, mask_corpus
+from lib.faces.corpus import FACE_COLUMNS, mask_clip, mask_corpus
 from lib.faces.landmarks import FaceMesh
 from lib.synthetic.corpus import plan, render_clip, write_video
 
@@ -61,7 +61,7 @@ def mask(clips, folder, **options):
 
 def test_table_and_files(clips, tmp_path):
     table = mask(clips, tmp_path)
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == FACE_COLUMNS
     assert table["clip"].tolist() == clips["clip"].tolist() and table["actor"].tolist() == clips["actor"].tolist()
     assert table["frames"].tolist()[:4] == [10, 11, 12, 13]
     assert (table["frames"] == table["frames_with_face"])[:5].all()
@@ -227,7 +227,7 @@ def test_a_clip_named_twice_is_refused(fine, tmp_path):
 
 
 def test_no_clips_give_an_empty_table(tmp_path):
-    assert mask(pd.DataFrame(columns=["clip", "path", "actor"]), tmp_path).columns.tolist() == COLUMNS
+    assert mask(pd.DataFrame(columns=["clip", "path", "actor"]), tmp_path).columns.tolist() == FACE_COLUMNS
 
 
 def test_sizes_and_interpolations_of_one_clip(fine):

@@ -500,7 +500,7 @@ def test_checkpoints(tmp_path, turns):
     """A checkpoint that cannot be read is passed over; the one before it is taken."""
     rng = seeded(6)
     state = State("mine", np.zeros((1, 4)), [np.ones((3, 4))], [np.ones((3, 4))], [np.ones(5)])
-    with checkpoint.held(tmp_path):
+    with checkpoint.locked_folder(tmp_path):
         checkpoint.save(state, tmp_path)
     arrays = dict(np.load(tmp_path / "epoch-0001.npz"))
     arrays["history"] = np.zeros((2, 4))

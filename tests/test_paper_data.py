@@ -10,7 +10,7 @@ from lib.base.emotions import EMOTIONS
 from lib.base.paths import NOTEBOOKS, PAPER
 from lib.base.problems import InputProblem
 from lib.claims import audit
-from lib.claims.settle import COLUMNS, VERDICTS, Claims
+from lib.claims.settle import CLAIM_COLUMNS, VERDICTS, Claims
 from lib.study import paper
 
 
@@ -85,7 +85,7 @@ def test_every_table_is_described_and_rectangular(path):
 
 def test_claims_are_complete():
     claims = audit.printed("claims")
-    assert list(claims.columns) == COLUMNS
+    assert list(claims.columns) == CLAIM_COLUMNS
     assert claims["id"].is_unique and 60 <= len(claims) <= 75
     assert set(claims["verdict"]) == set(VERDICTS)
     assert (claims != "").all().all()

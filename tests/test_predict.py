@@ -27,7 +27,7 @@ from lib.faces.video import read_frames
 from lib.prediction.frames import LONGEST_STEP, at_rate, spans
 from lib.prediction.portable import Network
 from lib.prediction.predict import predict, predict_video, videos_of
-from lib.prediction.result import COLUMNS
+from lib.prediction.result import WINDOW_COLUMNS
 from lib.sequences.cutting import pad, windows
 from lib.synthetic.corpus import plan, render_clip
 
@@ -124,7 +124,7 @@ def test_a_clock_that_starts_late_stands_still_or_leaps_does_no_harm():
 def test_a_clip_gives_what_the_study_s_steps_give(tmp_path, people, tracker, network):
     video = write(tmp_path / "clip.mp4", people[0])
     prediction = predict_video(video, network, tracker, progress=False)
-    assert prediction.table["problem"].tolist() == [""] and list(prediction.table) == COLUMNS
+    assert prediction.table["problem"].tolist() == [""] and list(prediction.table) == WINDOW_COLUMNS
     row = prediction.table.iloc[0]
     masked = mask_clip(video, tracker)
     wanted = network(pad(masked.faces))

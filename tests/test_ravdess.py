@@ -32,7 +32,7 @@ def test_44_of_an_actors_takes_show_the_six_emotions(tmp_path, modality):
     whole_actor(tmp_path, 1)
     clips, problems = ravdess.list_clips(tmp_path, modality)
     assert problems == []
-    assert list(clips.columns) == cremad.COLUMNS
+    assert list(clips.columns) == cremad.CLIP_COLUMNS
     counts = clips["emotion"].value_counts().to_dict()
     assert counts == {"neutral": 4, "happy": 8, "sad": 8, "angry": 8, "fear": 8, "disgust": 8}
     assert clips["clip"].str.startswith(modality).all()

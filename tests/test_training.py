@@ -165,7 +165,7 @@ def test_training_goes_on_after_a_broken_checkpoint(task, undisturbed, tmp_path)
 
 def test_two_processes_do_not_train_in_one_folder(task, tmp_path):
     with (
-        checkpoint.held(tmp_path / "checkpoints"),
+        checkpoint.locked_folder(tmp_path / "checkpoints"),
         pytest.raises(InputProblem, match="another process is training here"),
     ):
         loop.train(tmp_path, epochs=1, **task)

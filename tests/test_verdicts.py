@@ -593,7 +593,7 @@ def test_the_whole_file_on_a_whole_study(study):
     for cell in full.trainings:
         write(full, cell, table(emotions, np.where(rng.random(240) < 0.7, emotions, rng.choice(EMOTIONS, 240)), 11))
     found = verdicts.judge(full)
-    assert list(found.columns) == verdicts.COLUMNS and found["id"].tolist() == [*ENTRY]
+    assert list(found.columns) == verdicts.VERDICT_COLUMNS and found["id"].tolist() == [*ENTRY]
     known = found["ours"].notna()
     never = set(found.loc[found["rule"] == "untestable", "id"])
     assert set(found.loc[~known, "id"]) == never

@@ -7,7 +7,7 @@ import pandas as pd
 from lib.base.markdown import markdown
 from lib.base.paths import PAPER
 
-COLUMNS = ["id", "section", "statement", "paper", "check", "verdict", "result"]
+CLAIM_COLUMNS = ["id", "section", "statement", "paper", "check", "verdict", "result"]
 
 #: What can become of a claim.
 VERDICTS = {
@@ -63,8 +63,8 @@ class Claims:
         return [claim for claim in self._claims.index if claim not in self._settled]
 
     def table(self) -> pd.DataFrame:
-        """Table of the settled claims with `COLUMNS`, in the order of the file."""
-        return self._claims.loc[[c for c in self._claims.index if c in self._settled]].reset_index()[COLUMNS]
+        """Table of the settled claims with `CLAIM_COLUMNS`, in the order of the file."""
+        return self._claims.loc[[c for c in self._claims.index if c in self._settled]].reset_index()[CLAIM_COLUMNS]
 
     def markdown(self, verdict: str) -> str:
         """Settled claims of one `verdict` as a Markdown table: id, section, statement, the paper's value, result."""

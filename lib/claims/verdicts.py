@@ -13,8 +13,8 @@ from lib.claims.rules import RULES
 from lib.study import Study
 
 VERDICTS = ("reproduced", "not reproduced", "cannot be tested")
-COLUMNS = ["id", "claims", "rule", "statement", "paper", "ours", "low", "high", "difference", "margin"]
-COLUMNS += ["verdict", "close", "reason"]
+VERDICT_COLUMNS = ["id", "claims", "rule", "statement", "paper", "ours", "low", "high", "difference", "margin"]
+VERDICT_COLUMNS += ["verdict", "close", "reason"]
 
 
 def judge(study: Study, rulebook: Rulebook | None = None) -> pd.DataFrame:
@@ -28,9 +28,9 @@ def judge(study: Study, rulebook: Rulebook | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `COLUMNS`, one row per claim in the order of the file. ``paper, ours, low, high`` are percent, nats, or the lead
-        in points; ``difference`` is ours less the paper's; ``verdict`` is one of `VERDICTS`; ``close`` says that it is
-        reproduced within half the margin. A number that there is not is NaN.
+        `VERDICT_COLUMNS`, one row per claim in the order of the file. ``paper, ours, low, high`` are percent, nats, or
+        the lead in points; ``difference`` is ours less the paper's; ``verdict`` is one of `VERDICTS`; ``close`` says
+        that it is reproduced within half the margin. A number that there is not is NaN.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def judge(study: Study, rulebook: Rulebook | None = None) -> pd.DataFrame:
             if found.verdict is not None:
                 row["verdict"] = VERDICTS[0 if found.verdict else 1]
         rows.append(row)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=VERDICT_COLUMNS)
 
 
 def runs(table: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from lib.corpora.pointers import usable
 NAME = "cremad"
 
 #: Columns of the table of clips, the same for every corpus.
-COLUMNS = (
+CLIP_COLUMNS = (
     ["clip", "path", "corpus", "actor", "emotion", "sentence", "level"]
     + ["sex", "age", "race", "ethnicity"]
 )  # fmt: skip
@@ -60,7 +60,7 @@ def parse_name(clip: str) -> dict:
 
 
 def read_demographics(path: str | os.PathLike) -> pd.DataFrame:
-    """Table ``actor, sex, age, race, ethnicity`` of ``VideoDemographics.csv``, a row an actor.
+    """Table ``actor, sex, age, race, ethnicity`` of ``VideoDemographics.csv``, one row per actor.
 
     Raises
     ------
@@ -99,9 +99,9 @@ def read_demographics(path: str | os.PathLike) -> pd.DataFrame:
 
 
 def clip_table(rows: list[dict]) -> pd.DataFrame:
-    """Table of clips with `COLUMNS`, sorted by clip; missing values are NA."""
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    strings = {name: "str" for name in COLUMNS if name not in ("actor", "age")}
+    """Table of clips with `CLIP_COLUMNS`, sorted by clip; missing values are NA."""
+    table = pd.DataFrame(rows, columns=CLIP_COLUMNS)
+    strings = {name: "str" for name in CLIP_COLUMNS if name not in ("actor", "age")}
     return (
         table.astype({**strings, "actor": "int64", "age": "Int64"})
         .sort_values("clip", ignore_index=True)
@@ -119,7 +119,7 @@ def list_clips(folder: str | os.PathLike) -> tuple[pd.DataFrame, list[InputProbl
     Returns
     -------
     tuple
-        The table of usable clips (`COLUMNS`, a row a clip, sorted), and the problems: every file in
+        The table of usable clips (`CLIP_COLUMNS`, one row per clip, sorted), and the problems: every file in
         ``VideoFlash`` that is not used, and actors without demographics, whose clips are used nonetheless.
 
     Raises

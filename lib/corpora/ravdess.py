@@ -61,7 +61,7 @@ def list_clips(folder: str | os.PathLike, modality: str = "01") -> tuple[pd.Data
     Returns
     -------
     tuple
-        The table of usable clips (the columns of `lib.corpora.cremad.COLUMNS`; age, race and ethnicity are not
+        The table of usable clips (the columns of `lib.corpora.cremad.CLIP_COLUMNS`; age, race and ethnicity are not
         published by actor), and the problems: every wanted file that is not used, and every file name outside
         the scheme.
 

@@ -182,7 +182,7 @@ def clips(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a clip: clip, actor, emotion, sentence, level, sex, age, race, ethnicity, seconds (of the sound),
+        One row per clip: clip, actor, emotion, sentence, level, sex, age, race, ethnicity, seconds (of the sound),
         frames (int, `frames_of` the seconds), flv_bytes, flv_sha256, finding and reason (``""`` where nothing
         is wrong).
     """

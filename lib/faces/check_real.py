@@ -35,7 +35,7 @@ LARGEST_DIFFERENCE = 8.0
 SAMPLES = "pyfame==1.0.10"
 _LICENCE = "LICENSE-RAVDESS.txt"
 
-COLUMNS = {
+CHECK_COLUMNS = {
     "clip": "file name without suffix",
     "frames": "frames decoded",
     "reference": "frames in OpenFace's table",
@@ -122,7 +122,7 @@ def check_clips(
     Returns
     -------
     table : DataFrame
-        A row a clip with the columns `COLUMNS`; NaN where there is no reference.
+        One row per clip with the columns `CHECK_COLUMNS`; NaN where there is no reference.
     picture : uint8 array, (height, 896, 3)
         RGB: eight faces of each clip, below them OpenFace's where there are some; None without any face.
 
@@ -134,8 +134,8 @@ def check_clips(
     tracker = FaceMesh()
     checked = [check_clip(path, openface, tracker) for path in tqdm(clips, unit="clip", disable=not progress)]
     strips = [picture for _, picture in checked if picture is not None]
-    table = pd.DataFrame([row for row, _ in checked], columns=list(COLUMNS))
-    numbers = [name for name in COLUMNS if name not in ("clip", "problem")]
+    table = pd.DataFrame([row for row, _ in checked], columns=list(CHECK_COLUMNS))
+    numbers = [name for name in CHECK_COLUMNS if name not in ("clip", "problem")]
     table[numbers] = table[numbers].astype(float)
     table["problem"] = table["problem"].fillna("")
     return table, np.vstack(strips) if strips else None
@@ -220,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     formats = {name: "{:.0f}".format for name in ("frames", "reference")}
     formats |= {"found": "{:.1%}".format, "iou": "{:.3f}".format}
     say(shown.to_string(index=False, float_format="{:.2f}".format, formatters=formats, na_rep="-") + "\n\n")
-    say("".join(f"{name}: {COLUMNS[name]}\n" for name in shown.columns[1:]) + "\n")
+    say("".join(f"{name}: {CHECK_COLUMNS[name]}\n" for name in shown.columns[1:]) + "\n")
     say("".join(f"{row.clip}: {row.problem}\n" for row in table.itertuples() if row.problem))
     if picture is not None:
         shown_at = in_workspace("data/check-real/faces.png")

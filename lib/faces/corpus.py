@@ -1,4 +1,4 @@
-"""Masked faces of a whole corpus: one process a core, a file an actor, resumable."""
+"""Masked faces of a whole corpus: one process per core, one file per actor, resumable."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from lib.faces.models import MODELS, check_models
 from lib.faces.openface import find_pictures
 
 #: Columns of the table that `mask_corpus` gives (``faces.csv``).
-COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
+FACE_COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
 
 Backend = Literal["mesh", "openface"]
 
@@ -167,7 +167,7 @@ def mask_corpus(
     Returns
     -------
     DataFrame
-        A row a clip with the columns `COLUMNS`, in the order of `clips`; `problem` is empty or one sentence. A
+        One row per clip with the columns `FACE_COLUMNS`, in the order of `clips`; `problem` is empty or one sentence. A
         clip that ends early keeps the frames it has; one that cannot be read has none.
 
     Raises
@@ -211,8 +211,8 @@ def mask_corpus(
                 problem, remedy = f"has changed while actor {actor} was masked", "leave it alone and run again"
                 raise InputProblem(openface_folder, problem, remedy)
             tables.append(_write_actor(folder, actor, group, masked, fingerprint).assign(actor=actor))
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
-    return clips[["clip"]].merge(table, on="clip", how="left", validate="1:1")[COLUMNS]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=FACE_COLUMNS)
+    return clips[["clip"]].merge(table, on="clip", how="left", validate="1:1")[FACE_COLUMNS]
 
 
 def _cores() -> int:

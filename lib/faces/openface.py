@@ -1,6 +1,6 @@
 """What OpenFace's FeatureExtraction leaves behind: the landmarks' CSV and the aligned pictures.
 
-``FeatureExtraction -f NAME.flv -out_dir DIR -2Dfp -simalign`` writes ``DIR/NAME.csv``, a row a frame, and
+``FeatureExtraction -f NAME.flv -out_dir DIR -2Dfp -simalign`` writes ``DIR/NAME.csv``, one row per frame, and
 ``DIR/NAME_aligned/frame_det_00_000001.bmp``, a picture a frame.
 """
 
@@ -62,9 +62,9 @@ def read_features(path: str | os.PathLike) -> Features:
     try:
         table = pd.read_csv(path, skipinitialspace=True)
         table.columns = table.columns.str.strip()
-        lacking = [name for name in needed if name not in table.columns]
-        if lacking:
-            raise InputProblem(path, f"the OpenFace table has no column {lacking[0]}", _AGAIN)
+        missing = [name for name in needed if name not in table.columns]
+        if missing:
+            raise InputProblem(path, f"the OpenFace table has no column {missing[0]}", _AGAIN)
         table = table[needed].astype(np.float64)
     except (OSError, ValueError, UnicodeError) as error:  # pandas' parser errors are ValueErrors
         reason = str(error).splitlines()[0]

@@ -27,7 +27,7 @@ from lib.sequences.actor_file import MASK_AGAIN
 from lib.sequences.actor_file import read as read_actor
 
 #: What a table of predictions says of a sequence before the prediction.
-COLUMNS = ["sequence", "clip", "window", "actor", "sex", "level", "emotion"]
+PREDICTION_COLUMNS = ["sequence", "clip", "window", "actor", "sex", "level", "emotion"]
 
 #: Outer corners of the eyes: their line is the face's horizontal, their distance its unit of length.
 OUTER_CORNERS = (36, 45)
@@ -200,8 +200,8 @@ def fit_geometry(measured: pd.DataFrame, table: pd.DataFrame, part: np.ndarray) 
 
 def _probabilities(model: ClassifierMixin, measured: pd.DataFrame) -> np.ndarray:
     """Of the six emotions in their order, float64 (sequences, 6); 0 for one that the model never saw."""
-    told = pd.DataFrame(model.predict_proba(measured), columns=model.classes_)
-    return told.reindex(columns=list(EMOTIONS), fill_value=0.0).to_numpy()
+    predictions = pd.DataFrame(model.predict_proba(measured), columns=model.classes_)
+    return predictions.reindex(columns=list(EMOTIONS), fill_value=0.0).to_numpy()
 
 
 def predict(model: ClassifierMixin, table: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
@@ -246,6 +246,6 @@ def crowd(table: pd.DataFrame, votes: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def _told(table: pd.DataFrame, probabilities: np.ndarray, by: np.ndarray | None = None) -> pd.DataFrame:
     """Table of predictions: the emotion of the highest probability, or of the highest value of `by`."""
-    told = table[COLUMNS].reset_index(drop=True)
-    told["predicted"] = np.array(EMOTIONS)[(probabilities if by is None else by).argmax(axis=1)]
-    return told.join(pd.DataFrame(probabilities, columns=PROBABILITIES).round(6))
+    predictions = table[PREDICTION_COLUMNS].reset_index(drop=True)
+    predictions["predicted"] = np.array(EMOTIONS)[(probabilities if by is None else by).argmax(axis=1)]
+    return predictions.join(pd.DataFrame(probabilities, columns=PROBABILITIES).round(6))

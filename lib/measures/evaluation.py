@@ -18,7 +18,7 @@ def confusion(true, predicted) -> pd.DataFrame:
 
 
 def by_emotion(true, predicted) -> pd.DataFrame:
-    """A row an emotion: ``clips`` (true ones), ``recall``, ``precision`` and ``f1``; NaN where undefined."""
+    """One row per emotion: ``clips`` (true ones), ``recall``, ``precision`` and ``f1``; NaN where undefined."""
     precision, recall, f1, clips = precision_recall_fscore_support(
         true, predicted, labels=EMOTIONS, zero_division=np.nan
     )

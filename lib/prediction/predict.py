@@ -22,7 +22,7 @@ from lib.prediction import page
 from lib.prediction.faults import Observer, Seen, fault
 from lib.prediction.frames import at_rate, spans
 from lib.prediction.portable import Network
-from lib.prediction.result import COLUMNS, Prediction
+from lib.prediction.result import WINDOW_COLUMNS, Prediction
 from lib.sequences.cutting import pad
 
 log = logging.getLogger("lib.prediction")
@@ -87,7 +87,7 @@ def predict_video(
         share = round(len(with_face) / len(seen), 3)
         rows.append([video.name, len(rows), start, end, len(seen), share, *said, reason])
         faces.append(with_face[len(with_face) // 2].face if with_face else None)
-    return Prediction(video, name or video.stem, pd.DataFrame(rows, columns=COLUMNS), faces, problem)
+    return Prediction(video, name or video.stem, pd.DataFrame(rows, columns=WINDOW_COLUMNS), faces, problem)
 
 
 def predict(given: Iterable[Path], portable: Path, to: Path, progress: bool = True) -> list[InputProblem]:

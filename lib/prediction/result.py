@@ -12,7 +12,7 @@ import pandas as pd
 from lib.base.emotions import PROBABILITIES
 
 #: Columns of a video's table. ``problem`` says why a window has no prediction; then emotion and numbers are empty.
-COLUMNS = ["video", "window", "start", "end", "frames", "share_with_face", "emotion", *PROBABILITIES, "problem"]
+WINDOW_COLUMNS = ["video", "window", "start", "end", "frames", "share_with_face", "emotion", *PROBABILITIES, "problem"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Prediction:
     name
         Under which its files lie; two videos never share one.
     table
-        One row per window, with `COLUMNS`.
+        One row per window, with `WINDOW_COLUMNS`.
     faces
         For each row the masked face in its middle, uint8 (28, 28, 3), or None without a face.
     problem

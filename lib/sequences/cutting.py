@@ -20,10 +20,10 @@ from lib.sequences.actor_file import read as read_actor
 from lib.study.choices import FRAME_ORDERS, WINDOW_RULES
 
 #: What a row of sequences.csv says of its sequence, beside what clips.csv says of its clip.
-COLUMNS = ["sequence", "clip", "window", "first_frame", "frames", "padded", "frames_with_face", "label"]
+SEQUENCE_COLUMNS = ["sequence", "clip", "window", "first_frame", "frames", "padded", "frames_with_face", "label"]
 #: Table of the windows that are left out, beside sequences.csv.
 LEFT_OUT = "problems_sequences.csv"
-CLIP_COLUMNS = ["actor", "emotion", "sentence", "level", "sex", "age"]
+FROM_CLIPS = ["actor", "emotion", "sentence", "level", "sex", "age"]
 
 
 def windows(frames: int, rule: str, length: int = 75, minimum: int = 35, trimmed: int = 110) -> list[tuple[int, int]]:
@@ -85,8 +85,8 @@ def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minim
     Returns
     -------
     pandas.DataFrame
-        A row a sequence, with :data:`COLUMNS` (``frames_with_face`` counts the whole clip's) and
-        :data:`CLIP_COLUMNS`.
+        One row per sequence, with :data:`SEQUENCE_COLUMNS` (``frames_with_face`` counts the whole clip's) and
+        :data:`FROM_CLIPS`.
     """
     usable = faces[faces["frames_with_face"] > 0][["clip", "frames", "frames_with_face"]]
     rows: list[dict[str, Any]] = []
@@ -95,7 +95,7 @@ def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minim
             new = {"window": window, "first_frame": first, "frames": kept, "padded": length - kept}
             new["label"] = EMOTIONS.index(clip["emotion"])
             rows.append({"sequence": len(rows), **clip, **new})
-    return pd.DataFrame(rows, columns=COLUMNS + CLIP_COLUMNS)
+    return pd.DataFrame(rows, columns=SEQUENCE_COLUMNS + FROM_CLIPS)
 
 
 def with_faces(table: pd.DataFrame, faces_folder: Path, share: float) -> tuple[pd.DataFrame, list[InputProblem]]:

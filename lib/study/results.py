@@ -14,7 +14,7 @@ from lib.study.metrics import read_metrics
 
 
 def measures(study: Study, cells: Iterable[Cell]) -> pd.DataFrame:
-    """Table of what `cells` measured, a row a cell in their order.
+    """Table of what `cells` measured, one row per cell in their order.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def predictions(study: Study, cell: Cell, part: str = "test") -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a sequence: ``sequence, clip, window, actor, sex, level, emotion, predicted`` and the
+        One row per sequence: ``sequence, clip, window, actor, sex, level, emotion, predicted`` and the
         probabilities ``p_angry`` to ``p_sad``.
     """
     if part == "transfer":
@@ -69,7 +69,7 @@ def transfer_predictions(study: Study, cell: Cell, rule: str) -> pd.DataFrame:
 
 
 def averaged(predictions: pd.DataFrame) -> pd.DataFrame:
-    """One row a clip, in the order of the clips: the probabilities' mean over its windows, and what they then say."""
+    """One row per clip, in the order of the clips: the probabilities' mean over its windows, and what they then say."""
     means = predictions.groupby("clip", sort=False)[PROBABILITIES].mean().round(6).reset_index()
     table = predictions.drop_duplicates("clip").drop(columns=PROBABILITIES).merge(means, on="clip", validate="1:1")
     table["predicted"] = [EMOTIONS[place] for place in table[PROBABILITIES].to_numpy().argmax(axis=1)]

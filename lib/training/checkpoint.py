@@ -62,7 +62,7 @@ LISTS = ("weights", "best", "optimizer")
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[Path]:
+def locked_folder(folder: Path) -> Iterator[Path]:
     """Make `folder` if need be, keep it for this process, and clear what a killed one left half-written.
 
     Raises

@@ -80,7 +80,7 @@ def train(
     Returns
     -------
     pandas.DataFrame
-        A row an epoch: ``epoch`` (from 1), ``train_loss``, ``train_accuracy``, ``validation_loss``,
+        One row per epoch: ``epoch`` (from 1), ``train_loss``, ``train_accuracy``, ``validation_loss``,
         ``validation_accuracy``. Losses are what Keras reports: mean cross-entropy (nats) and the L2 penalty.
         The training columns are means over the epoch's batches, with dropout and moving weights.
 
@@ -103,7 +103,7 @@ def train(
     if settings.get("precision") != "float32" and not tf.config.get_visible_devices("GPU"):
         log.warning("precision %s without a GPU: slower, and not every processor can", settings.get("precision"))
 
-    with checkpoint.held(folder / "checkpoints") as checkpoints:
+    with checkpoint.locked_folder(folder / "checkpoints") as checkpoints:
         model = network.build(layers, settings, seed=seed, learning_rate=learning_rate)
         model.optimizer.build(model.trainable_variables)
         start = _state(model, fingerprint, np.empty((0, len(MEASURES))))
@@ -156,7 +156,7 @@ def predictions(
     Returns
     -------
     pandas.DataFrame
-        A row a sequence: ``sequence, clip, window, actor, sex, level, emotion`` of `table`, ``predicted``, and the
+        One row per sequence: ``sequence, clip, window, actor, sex, level, emotion`` of `table`, ``predicted``, and the
         six probabilities ``p_angry`` to ``p_sad``, rounded to six decimals.
     """
     probabilities = predict(model, sequences, indices, batch)

@@ -74,7 +74,7 @@ def list_clips(folder: Path) -> str:
 
 def make_faces(folder: Path) -> str:
     """Write an actor's file of faces for each, as `lib.faces.corpus` does, with noise in it."""
-    from lib.faces.corpus import COLUMNS
+    from lib.faces.corpus import FACE_COLUMNS
     from lib.sequences.cutting import read_table
 
     frames = pd.read_csv(folder / "frames.csv", dtype={"clip": str}).set_index("clip")["frames"]
@@ -96,7 +96,7 @@ def make_faces(folder: Path) -> str:
                 fingerprint=np.array("noise"),
             )
         faces = clips.assign(frames_with_face=clips["frames"], problem="")
-        faces[COLUMNS].to_csv(folder / corpus / "faces.csv", index=False)
+        faces[FACE_COLUMNS].to_csv(folder / corpus / "faces.csv", index=False)
     files = [path.stat().st_size for path in folder.glob("*/faces/*.npz")]
     return f"{len(files)} files, {sum(files) / 1e9:.2f} GB"
 
