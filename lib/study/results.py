@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,15 @@ from lib.base.problems import InputProblem
 from lib.study import Study
 from lib.study.cells import Cell
 from lib.study.metrics import read_metrics
+
+
+def run_metrics(study: Study, cell: Cell) -> dict[str, Any]:
+    """The metrics.json of `cell`; InputProblem if the run has other numerics than the study: they are not mixed."""
+    metrics = read_metrics(study.training(cell))
+    if (found := metrics.get("numerics", study.numerics)) != study.numerics:
+        problem = f"was trained with numerics: {found}, but the study has numerics: {study.numerics}"
+        raise InputProblem(study.training(cell) / "metrics.json", problem, "run the study again")
+    return metrics
 
 
 def measures(study: Study, cells: Iterable[Cell]) -> pd.DataFrame:
@@ -28,13 +38,15 @@ def measures(study: Study, cells: Iterable[Cell]) -> pd.DataFrame:
         row = {"run": cell.run, "layers": cell.layers, "learning_rate": cell.learning_rate, "epochs": cell.epochs}
         row |= {"protocol": settings["split_protocol"], "seed": settings["seed"]}
         row |= {"frame_order": settings["frame_order"]}
-        metrics = read_metrics(study.training(cell))
+        metrics = run_metrics(study, cell)
         rows.append(row | {name: value for name, value in metrics.items() if isinstance(value, int | float)})
     return pd.DataFrame(rows)
 
 
 def _read(study: Study, cell: Cell, name: str) -> pd.DataFrame:
     path = study.training(cell) / name
+    if (path.parent / "metrics.json").exists():
+        run_metrics(study, cell)
     try:
         return pd.read_csv(path, dtype={"clip": str, "level": str})
     except FileNotFoundError:
