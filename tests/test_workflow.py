@@ -98,6 +98,13 @@ def test_a_second_call_finds_nothing_to_do(workspace):
     assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
 
 
+def test_a_copy_with_other_dates_finds_nothing_to_do(workspace):
+    copy = workspace.parent / "copied"  # a sibling, as the checkout is named from the workspace
+    shutil.copytree(workspace, copy, symlinks=True, copy_function=shutil.copyfile)
+    again = run(copy)
+    assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
+
+
 def test_changing_a_cell_runs_that_cell_and_what_depends_on_it(workspace, tmp_path):
     content = yaml.safe_load((CONFIG / "tiny.yaml").read_text())
     content["grid"][0]["learning_rate"] = 0.002
