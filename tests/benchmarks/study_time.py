@@ -145,8 +145,13 @@ def main() -> None:
     frames = int(records.clips()["frames"].sum()) + round(RAVDESS_CLIPS * RAVDESS_SECONDS * FPS)
     masking = frames / rate / 3600
     write(f"masking {frames:,} frames: {masking:.1f} h\n")
-    paper, full = load("paper"), load("paper-full")
-    for what, cells in (("Table 1", paper.grid), ("paper", paper.trainings), ("paper-full", full.trainings)):
+    paper, full, twin = load("paper"), load("paper-full"), load("twin")
+    for what, cells in (
+        ("Table 1", paper.grid),
+        ("paper", paper.trainings),
+        ("paper-full", full.trainings),
+        ("twin", twin.trainings),
+    ):
         continued = [cell.continued(cells) for cell in cells]
         jobs = [
             ((0 if cell in continued else cell.epochs * epoch[cell.layers]) + every[cell.layers]) / 3600
