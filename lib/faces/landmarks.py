@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from lib.base.quiet import stderr_shut
-from lib.faces.alignment import sample, similarity
+from lib.faces.alignment import sample
+from lib.faces.correction import correct
 from lib.faces.models import check_models, fetch_models
 
 __all__ = ["MESH_TO_68", "FaceMesh", "fetch_models"]
@@ -30,24 +31,6 @@ MESH_TO_68 = np.array([
     61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,                                  # mouth, outer 48-59
     78, 82, 13, 312, 308, 317, 14, 87,                                                    # mouth, inner 60-67
 ])
-
-#: What moves the mesh's points towards OpenFace's, pixels in the aligned 112 px picture: the mean difference of two
-#: people (three clips of CREMA-D, one of RAVDESS) times 0.7, since two people say little about everybody.
-#: `tests/benchmarks/bench_mask_quality.py` fits it and measures it on a person left out.
-TOWARDS_OPENFACE = np.array([
-    (-0.02, -2.80), (-0.22, -0.04), (-0.70, -4.47), (-0.85, -1.70), (-1.51, -1.93), (-0.02, 1.24),
-    (-2.19, 0.03), (-3.70, 0.13), (-1.14, 1.08), (1.43, 0.45), (0.40, 0.81), (-0.85, 2.22),
-    (0.91, -0.77), (0.19, -0.39), (-0.01, -3.16), (-0.11, 1.29), (0.12, -1.57), (-0.99, 1.43),
-    (0.21, -0.36), (1.66, -0.07), (1.95, 0.59), (1.03, 2.19), (-1.23, 1.78), (-1.68, 0.19),
-    (-1.61, -0.19), (-0.34, -0.34), (0.80, 1.09), (-0.12, 0.64), (-0.29, -0.57), (-0.50, -1.73),
-    (-0.62, 0.18), (-1.09, 0.29), (-0.37, -0.40), (-0.62, 0.62), (-0.68, -0.29), (-0.06, 0.64),
-    (0.28, 0.39), (0.85, -0.04), (0.28, 0.40), (-0.98, 0.21), (-0.78, 0.22), (-0.22, 0.28),
-    (0.81, 0.23), (-0.14, 0.42), (-0.85, 0.18), (-0.65, 0.57), (0.31, 0.44), (1.04, 0.30),
-    (-0.44, 0.30), (-1.03, 0.91), (0.09, 0.50), (-0.52, 0.90), (-0.54, 0.70), (0.60, 1.45),
-    (-0.09, 0.75), (0.94, -1.76), (-0.55, -1.47), (-0.67, -1.65), (-0.22, -1.55), (-1.76, -2.00),
-    (-0.20, 0.71), (-0.95, 0.36), (-0.51, 0.61), (0.50, 0.47), (-0.24, 1.15), (0.10, -1.37),
-    (-0.75, -1.25), (-1.03, -1.42),
-])
 # fmt: on
 
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners: they give the square its rotation
@@ -57,12 +40,6 @@ _DETECTOR_SIDE, _MESH_SIDE = 128, 192
 _SQUARE = 1.45
 _SAME = 0.3  # two boxes that overlap by more are of one face (intersection over union)
 _FACE_SCORE = 0.5  # least probability of a face, of both models
-
-
-def correct(points: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Move `points`, float32 (68, 2), pixels in a frame, by `shifts` (68, 2), pixels in their aligned picture."""
-    linear = similarity(points)[:, :2]
-    return (points + shifts @ np.linalg.inv(linear).T).astype(np.float32)
 
 
 class _Model:
@@ -108,7 +85,7 @@ class FaceMesh:
     models_dir
         Folder of the two model files; default `lib.base.paths.models_dir()`.
     corrected
-        Whether the points are moved by `TOWARDS_OPENFACE`.
+        Whether `lib.faces.correction.correct` moves the points.
 
     Raises
     ------
@@ -157,7 +134,7 @@ class FaceMesh:
         if mesh is None:
             return None
         points = mesh[MESH_TO_68]
-        return correct(points, TOWARDS_OPENFACE) if self._corrected else points
+        return correct(points) if self._corrected else points
 
     def locate_mesh(self, frame: np.ndarray) -> np.ndarray | None:
         """All 468 mesh points, float32 (468, 2), pixels, in the next frame of the clip, or None."""
