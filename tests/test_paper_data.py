@@ -45,6 +45,19 @@ def test_figure_5_is_square_in_the_order_of_emotions():
     assert matrix[list(EMOTIONS)].to_numpy().sum() == paper.table("splits").set_index("part").loc["test", "sequences"]
 
 
+def test_a_missing_or_broken_file_of_the_paper_is_named(tmp_path, monkeypatch):
+    with pytest.raises(InputProblem, match=r"claims\.csv: cannot be read .*git checkout"):
+        Claims(tmp_path / "claims.csv")
+    monkeypatch.setattr(paper, "PAPER", tmp_path)
+    for text in (None, "stated: [", "- a list", "open: {}"):
+        if text is not None:
+            (tmp_path / "assumptions.yaml").write_text(text)
+        paper.assumptions.cache_clear()
+        with pytest.raises(InputProblem, match=r"assumptions\.yaml: cannot be read"):
+            paper.assumptions()
+    paper.assumptions.cache_clear()
+
+
 def test_a_setting_is_stated_or_open():
     settings = paper.assumptions()
     stated = {name for name, setting in settings.items() if setting.stated}

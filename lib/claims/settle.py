@@ -6,6 +6,7 @@ import pandas as pd
 
 from lib.base.markdown import markdown
 from lib.base.paths import PAPER
+from lib.corpora.records import committed
 
 CLAIM_COLUMNS = ["id", "section", "statement", "paper", "check", "verdict", "result"]
 
@@ -26,7 +27,7 @@ class Claims:
     """
 
     def __init__(self, path=PAPER / "claims.csv"):
-        self._claims = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")
+        self._claims = pd.read_csv(committed(path.name, path.parent), dtype=str, keep_default_na=False).set_index("id")
         self._settled: list[str] = []
 
     def settle(self, claim: str, holds: bool | None, result: str, *, right_value_follows: bool = False) -> None:

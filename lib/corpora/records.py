@@ -70,6 +70,7 @@ def committed(name: str, folder: str | os.PathLike = RECORDS) -> Path:
     path, sums = Path(folder) / name, Path(folder) / SUMS
     try:
         if name in _EDITED or (not sums.exists() and sums.parent not in (RECORDS, PAPER)):
+            path.stat()
             return path
         lines = sums.read_text(encoding="utf-8").splitlines()
         listed = {file: value for value, _, file in (line.partition("  ") for line in lines)}

@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 from lib.base.paths import PAPER
+from lib.base.problems import InputProblem
 from lib.corpora.records import committed
 
 CITATION = (
@@ -31,14 +32,24 @@ class Assumption:
 
 @cache
 def assumptions() -> dict[str, Assumption]:
-    """All settings of ``paper/assumptions.yaml``, by name, those stated first; read once, so not to be changed."""
-    with open(PAPER / "assumptions.yaml", encoding="utf-8") as file:
-        lists = yaml.safe_load(file)
-    return {
-        name: Assumption(**entry, stated=key == "stated")
-        for key in ("stated", "open")
-        for name, entry in lists[key].items()
-    }
+    """All settings of ``paper/assumptions.yaml``, by name, those stated first; read once, so not to be changed.
+
+    Raises
+    ------
+    InputProblem
+        If the file is missing, no YAML, or has another form.
+    """
+    path = PAPER / "assumptions.yaml"
+    try:
+        lists = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return {
+            name: Assumption(**entry, stated=key == "stated")
+            for key in ("stated", "open")
+            for name, entry in lists[key].items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputProblem(path, f"cannot be read ({reason})", "run `git checkout paper`") from None
 
 
 def table(name: str) -> pd.DataFrame:
