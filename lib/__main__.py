@@ -22,8 +22,7 @@ from lib.corpora.registry import CORPORA
 from lib.faces import models
 from lib.faces.corpus import mask_corpus
 from lib.sequences import cutting
-from lib.study import TRAINING, Study, load
-from lib.study.metrics import read_metrics
+from lib.study import TRAINING, Study, load, results
 from lib.synthetic import plan, render_corpus
 
 log = logging.getLogger("lib")
@@ -106,8 +105,10 @@ def run_folder(study: Study, run: str | None) -> Path:
     """Folder of the training `run`, a path or a name; of the grid's best, by the study's selection, for None."""
     if run is not None:
         return Path(run) if Path(run).is_dir() else study.runs(TRAINING) / run
-    rule = study.settings["selection"]
-    return study.training(max(study.grid, key=lambda cell: read_metrics(study.training(cell))[rule]))
+    from lib.measures.evaluation import best_three  # which loads scikit-learn
+
+    best = best_three(results.measures(study, study.grid), study.settings["selection"])
+    return study.runs(TRAINING) / best["run"].iloc[0]
 
 
 def predict_videos(videos: list[Path], run: str | None, study: str, to: Path) -> int:

@@ -14,9 +14,9 @@ from lib.__main__ import main
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
-from lib.measures.calibration import HIGHEST, LOWEST, calibrated, fit_temperature, log_loss
+from lib.measures.calibration import HIGHEST, LOWEST, calibrate, calibrated, fit_temperature, log_loss
 from lib.prediction import export, portable
-from lib.study import load, paper
+from lib.study import load, paper, results
 from lib.training import loop
 
 SETTINGS = {name: assumption.value for name, assumption in paper.assumptions().items()} | {"filters": [4, 8, 16]}
@@ -113,10 +113,15 @@ def test_what_cannot_be_exported_is_said(exported_run, tmp_path, caplog):
     assert main(["export", "--run", str(tmp_path / "nowhere")]) == 1
     control = tmp_path / "control"
     shutil.copytree(exported_run, control)
-    metrics = json.loads((control / "metrics.json").read_text()) | {"changes": {"frame_order": "last"}}
+    metrics = json.loads((control / "metrics.json").read_text())
+    for changed in ({"changes": {"frame_order": "last"}}, {"numerics": "native"}):
+        (control / "metrics.json").write_text(json.dumps(metrics | changed))
+        assert main(["export", "--run", str(control)]) == 1
     (control / "metrics.json").write_text(json.dumps(metrics))
+    (control / "predictions.csv").write_text("sequence,part\n1,test\n")
     assert main(["export", "--run", str(control)]) == 1
-    assert "no folder of a training" in caplog.text and "as a control" in caplog.text
+    for said in ("no folder of a training", "as a control", "trained with numerics: native", "has no column emotion"):
+        assert said in caplog.text
 
 
 def test_a_temperature_undoes_what_another_one_did():
@@ -133,7 +138,7 @@ def test_a_temperature_undoes_what_another_one_did():
 def test_calibration_keeps_the_order_and_helps_on_the_samples_test_part():
     table = pd.read_csv(SAMPLE / "predictions.csv").query("part == 'test'")
     probabilities = table[PROBABILITIES].to_numpy()
-    described = export.calibration(SAMPLE)
+    described = calibrate({part: results.predictions(load("sample"), SAMPLE, part) for part in ("validation", "test")})
     cooler = calibrated(probabilities, described["temperature"])
     np.testing.assert_allclose(cooler.sum(axis=1), 1)
     assert (cooler.argmax(axis=1) == probabilities.argmax(axis=1)).all()

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, chisquare, hypergeom
 from statsmodels.stats.contingency_tables import SquareTable
-from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+from statsmodels.stats.proportion import proportions_ztest
 
 from lib.base.emotions import EMOTIONS
 from lib.base.paths import PAPER
 from lib.corpora.records import committed
+from lib.measures.evaluation import newcombe
 from lib.measures.uncertainty import exact_mcnemar
 from lib.study.paper import table
 
@@ -91,7 +92,7 @@ def difference(first: int, second: int, total: int) -> dict[str, float]:
         (two-sided z test), all by statsmodels.
     """
     counts, totals = [first, second], [total, total]
-    low, high = confint_proportions_2indep(first, total, second, total, method="newcomb")
+    low, high = newcombe(first, total, second, total)
     p = proportions_ztest(counts, totals)[1]
     return {"points": 100 * (first - second) / total, "low": 100 * low, "high": 100 * high, "p": float(p)}
 

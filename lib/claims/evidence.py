@@ -14,7 +14,6 @@ from lib.claims.rulebook import Entry
 from lib.measures.intervals import count
 from lib.study import Study, paper, results
 from lib.study.cells import Cell, spelled
-from lib.study.metrics import read_metrics
 
 #: Keras computes the loss from probabilities no smaller than this.
 SMALLEST = 1e-7
@@ -61,14 +60,14 @@ class Evidence:
         emotion, predicted = (table[name].map(EMOTIONS.index).to_numpy(dtype=int) for name in ("emotion", "predicted"))
         probability = table[PROBABILITIES].to_numpy()[np.arange(len(table)), emotion]
         loss = -np.log(np.maximum(probability, SMALLEST))
-        total = read_metrics(self.study.training(cell)).get(f"{part}_loss")
+        total = results.run_metrics(self.study, cell).get(f"{part}_loss")
         if total is not None and len(loss):
             loss = loss + (total - loss.mean())
         return Answers(table["sequence"].to_numpy(), table["actor"].to_numpy(), emotion, predicted, loss)
 
     def running(self, cell: Cell, measure: str) -> float:
         """Keras' running mean over the training part, in the epoch of the checkpoint: a fraction, or nats."""
-        best = read_metrics(self.study.training(cell))["best_epoch"]
+        best = results.run_metrics(self.study, cell)["best_epoch"]
         history = results.history(self.study, cell).set_index("epoch")
         return float(history.loc[best, f"train_{measure}"])
 

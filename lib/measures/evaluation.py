@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from lib.base.emotions import EMOTIONS
 
@@ -39,6 +39,13 @@ def uar(true, predicted) -> float:
 def wilson(correct: int, total: int) -> tuple[float, float]:
     """95 % interval of a proportion (Wilson 1927), by statsmodels."""
     low, high = proportion_confint(correct, total, alpha=0.05, method="wilson")
+    return float(low), float(high)
+
+
+def newcombe(correct: int, total: int, other_correct: int, other_total: int) -> tuple[float, float]:
+    """95 % interval of a proportion less another, of independent samples (Newcombe 1998, method 10), by statsmodels."""
+    counts = (correct, total, other_correct, other_total)
+    low, high = confint_proportions_2indep(*counts, method="newcomb", compare="diff")
     return float(low), float(high)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import yaml
 
 from lib.base.emotions import EMOTIONS
@@ -23,7 +22,7 @@ from lib.base.problems import InputProblem
 from lib.base.quiet import stderr_shut
 from lib.measures.calibration import calibrate
 from lib.prediction.portable import DESCRIPTION, FOLDER, LITERT, ONNX, Network, digest
-from lib.study import Study, load
+from lib.study import Study, load, results
 from lib.study.metrics import read_metrics
 from lib.training import loop, network
 from lib.training.backend import keras, tf
@@ -99,23 +98,6 @@ def trained_on(study: Study) -> str:
     )
 
 
-def calibration(run: Path) -> dict[str, Any]:
-    """Temperature fitted on the validation part of the run's ``predictions.csv``, and what it does to the log loss.
-
-    Raises
-    ------
-    InputProblem
-        If the run has no such table.
-    """
-    path = run / "predictions.csv"
-    try:
-        table = pd.read_csv(path)
-        return calibrate({part: table[table["part"] == part] for part in ("validation", "test")})
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise InputProblem(path, f"cannot be used ({reason})", "let the training run to its end") from None
-
-
 def study_of(run: Path, study: str) -> Study:
     """Study of a run as its ``params.yaml`` names it, else `study`, with what the run changes."""
     try:
@@ -146,7 +128,8 @@ def export(run: Path, study: str = "sample") -> Path:
     plan = study_of(run, study)
     if (order := plan.settings["frame_order"]) != "filmed":
         raise InputProblem(run, f"was trained on frames in the order {order!r}, as a control", "name another run")
-    described = calibration(run)
+    metrics = results.run_metrics(plan, run)
+    described = calibrate({part: results.predictions(plan, run, part) for part in ("validation", "test")})
     loop.configure(1, plan.numerics)
     model = loop.load_model(run / "model.keras")
     copy, folder = plain(model), run / FOLDER
@@ -158,7 +141,7 @@ def export(run: Path, study: str = "sample") -> Path:
         "study": plan.name,
         "trained_on": trained_on(plan),
         "emotions": list(EMOTIONS),
-        "layers": read_metrics(run)["layers"],
+        "layers": metrics["layers"],
         "interpolation": plan.settings["face_interpolation"],
         "frames": plan.settings["window_frames"],
         "minimum": plan.settings["window_minimum_frames"],

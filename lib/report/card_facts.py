@@ -171,7 +171,7 @@ def model_facts(study: Study) -> dict[str, Any]:
         raise InputProblem(at_fault, f"names {grid['best_run']}, no cell of the grid", "run `make reproduce` first")
     cell = cells[grid["best_run"]]
     folder = study.training(cell)
-    run = _having(read_metrics(folder), folder, "actors", "sequences", "test_accuracy", "transfer_accuracy")
+    run = _having(results.run_metrics(study, cell), folder, "actors", "sequences", "test_accuracy", "transfer_accuracy")
     clips = _table(study.data(study.training_corpus) / "clips.csv", "clip", "actor", "sex", "age", "race")
     tested = {part: results.predictions(study, cell, part) for part in ("validation", "test", "transfer")}
     test = tested["test"].merge(clips[["clip", "age", "race"]], on="clip", how="left", validate="many_to_one")

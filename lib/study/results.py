@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,13 +14,27 @@ from lib.study import Study
 from lib.study.cells import Cell
 from lib.study.metrics import read_metrics
 
+#: Columns without which a table of predictions says nothing.
+PREDICTED = ("emotion", "predicted", *PROBABILITIES)
 
-def run_metrics(study: Study, cell: Cell) -> dict[str, Any]:
-    """The metrics.json of `cell`; InputProblem if the run has other numerics than the study: they are not mixed."""
-    metrics = read_metrics(study.training(cell))
+
+def _folder(study: Study, run: Cell | Path) -> Path:
+    return study.training(run) if isinstance(run, Cell) else run
+
+
+def run_metrics(study: Study, run: Cell | Path) -> dict[str, Any]:
+    """The metrics.json of `run`, a cell of `study` or a folder.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If the run is not done or damaged, or has other numerics than the study: they are not mixed.
+    """
+    folder = _folder(study, run)
+    metrics = read_metrics(folder)
     if (found := metrics.get("numerics", study.numerics)) != study.numerics:
         problem = f"was trained with numerics: {found}, but the study has numerics: {study.numerics}"
-        raise InputProblem(study.training(cell) / "metrics.json", problem, "run the study again")
+        raise InputProblem(folder / "metrics.json", problem, "run the study again")
     return metrics
 
 
@@ -43,18 +58,25 @@ def measures(study: Study, cells: Iterable[Cell]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _read(study: Study, cell: Cell, name: str) -> pd.DataFrame:
-    path = study.training(cell) / name
+def _read(study: Study, run: Cell | Path, name: str, *columns: str) -> pd.DataFrame:
+    """The table `name` of a run; InputProblem if it is missing or damaged, or lacks one of `columns`."""
+    path = _folder(study, run) / name
     if (path.parent / "metrics.json").exists():
-        run_metrics(study, cell)
+        run_metrics(study, run)
     try:
-        return pd.read_csv(path, dtype={"clip": str, "level": str})
+        table = pd.read_csv(path, dtype={"clip": str, "level": str})
     except FileNotFoundError:
         raise InputProblem(path, "is not there: the run is not done", "run `make reproduce` first") from None
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputProblem(path, f"cannot be read ({reason})", "delete the run and train again") from None
+    if missing := [column for column in columns if column not in table]:
+        raise InputProblem(path, f"has no column {missing[0]}", "delete the run and train again")
+    return table
 
 
-def predictions(study: Study, cell: Cell, part: str = "test") -> pd.DataFrame:
-    """Predictions of `cell` on the ``validation`` or ``test`` part, or on the second corpus (``transfer``).
+def predictions(study: Study, run: Cell | Path, part: str = "test") -> pd.DataFrame:
+    """Predictions of `run` on the ``validation`` or ``test`` part, or on the second corpus (``transfer``).
 
     Returns
     -------
@@ -63,8 +85,8 @@ def predictions(study: Study, cell: Cell, part: str = "test") -> pd.DataFrame:
         probabilities ``p_angry`` to ``p_sad``.
     """
     if part == "transfer":
-        return _read(study, cell, "transfer_predictions.csv")
-    table = _read(study, cell, "predictions.csv")
+        return _read(study, run, "transfer_predictions.csv", *PREDICTED)
+    table = _read(study, run, "predictions.csv", "part", *PREDICTED)
     return table[table["part"] == part].drop(columns="part").reset_index(drop=True)
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lib.base.paths import in_workspace
-from lib.base.problems import InputProblem
 from lib.claims import audit
 from lib.claims.verdicts import VERDICTS
 from lib.report.site.beside import Beside, Share, Table
-from lib.report.site.collect import remedy
+from lib.report.site.collect import saved_table
 from lib.study import Study
 from lib.study.metrics import read_metrics
 
@@ -82,13 +81,6 @@ class Answer:
         return Table(caption, (), ("claim", "statement", "verdict", "paper", "ours", "why"), judged)
 
 
-def _read(path: str, study: Study) -> pd.DataFrame:
-    try:
-        return pd.read_csv(in_workspace(path))
-    except FileNotFoundError:
-        raise InputProblem(in_workspace(path), "is not there", remedy(study)) from None
-
-
 def _counts(verdicts: pd.DataFrame) -> dict[str, int]:
     if "ran" not in verdicts:
         return verdicts["verdict"].value_counts().reindex(VERDICTS, fill_value=0).to_dict()
@@ -113,7 +105,7 @@ def answer(study: Study, beside: Beside) -> Answer:
         If a table or run is missing.
     """
     text = audit.printed("text").set_index("name")["value"]
-    claims = _read("tables/paper/audit_claims.csv", study).set_index("id")
+    claims = saved_table(study, "audit_claims", "paper").set_index("id")
     statements = dict.fromkeys((many for _, many in WORDS.values()), 0)
     for verdict in claims["verdict"]:
         statements[WORDS[verdict][1]] += 1
@@ -122,7 +114,7 @@ def answer(study: Study, beside: Beside) -> Answer:
         said = set(re.findall(r"\w+", f"{row.statement} not stated".lower()))
         printed = "" if said.issuperset(re.findall(r"\w+", row.paper.lower())) else row.paper
         told.append((row.statement, printed, WORDS[row.verdict][0], row.result))
-    verdicts = _read(f"tables/{study.name}/verdicts.csv", study)
+    verdicts = saved_table(study, "verdicts")
     return Answer(
         cremad=text["accuracy_cremad_abstract"],
         ravdess=text["accuracy_ravdess_abstract"],

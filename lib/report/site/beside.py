@@ -1,4 +1,4 @@
-"""The paper's tables and figures beside ours, as rows ready to be shown.
+"""The paper's tables and figures next to ours, as rows ready to be shown, read from what notebooks and runs have saved.
 
 A difference is taken only where both saw the same corpora: a rendered sample stands beside the paper, never against it.
 """
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import confint_proportions_2indep
 
 from lib.base.emotions import EMOTIONS
 from lib.base.paths import in_workspace
 from lib.claims import audit
-from lib.measures.evaluation import best_three, by_emotion, confusion, wilson
+from lib.measures.evaluation import best_three, by_emotion, confusion, newcombe, wilson
+from lib.report.site.collect import saved_table
 from lib.study import Study, paper, results
 from lib.study.cells import Cell, spelled
 from lib.study.metrics import read_metrics
@@ -30,6 +30,11 @@ class Share:
     right: int
     total: int
 
+    @classmethod
+    def of(cls, percentage: float, total: float) -> Share:
+        """The share that a table gives as a `percentage` with two decimals, exact up to `total` 10,000."""
+        return cls(round(percentage * total / 100) if total else 0, int(total))
+
     def __str__(self) -> str:
         return f"{100 * self.right / self.total:.1f} %"
 
@@ -40,9 +45,8 @@ class Share:
         return f"{100 * low:.1f} to {100 * high:.1f}"
 
     def less(self, other: Share) -> str:
-        """Points by which this share exceeds `other`, with Newcombe's 95 % interval (1998, method 10; statsmodels)."""
-        counts = (self.right, self.total, other.right, other.total)
-        low, high = confint_proportions_2indep(*counts, method="newcomb", compare="diff")
+        """Points by which this share exceeds `other`, with Newcombe's 95 % interval."""
+        low, high = newcombe(self.right, self.total, other.right, other.total)
         points = 100 * (self.right / self.total - other.right / other.total)
         return f"{points:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
@@ -60,24 +64,24 @@ class Table:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A confusion matrix to show: for each true emotion its total and six (count, share of the total), None unknown."""
+    """A confusion matrix to show: for each true emotion its total and six (count, share of the total)."""
 
     caption: str
-    rows: tuple[tuple[str, int, tuple[tuple[int, float] | None, ...]], ...]
+    rows: tuple[tuple[str, int, tuple[tuple[int, float], ...]], ...]
 
 
 class Beside:
-    """A study's results beside the paper's.
+    """A study's results next to the paper's.
 
     Parameters
     ----------
     study
-        Its trainings must be there.
+        Its trainings and the tables of notebooks 06 and 07 must be there.
 
     Raises
     ------
     lib.base.problems.InputProblem
-        If a training has not been run, naming its file.
+        If a training or a notebook has not been run, naming the missing file.
     """
 
     def __init__(self, study: Study):
@@ -86,6 +90,7 @@ class Beside:
         cells = {cell.run: cell for cell in study.grid}
         chosen = best_three(self.measured, study.settings["selection"])
         self.best: list[Cell] = [cells[run] for run in chosen["run"]]
+        self.predicted = {part: results.predictions(study, self.best[0], part) for part in ("test", "transfer")}
 
     @property
     def comparable(self) -> bool:
@@ -93,16 +98,18 @@ class Beside:
         return self.study.render is None
 
     def share(self, cell: Cell, part: str) -> Share:
-        """What `cell` gets right of the ``test`` part or of the second corpus (``transfer``)."""
-        table = results.predictions(self.study, cell, part)
-        return Share(int((table["predicted"] == table["emotion"]).sum()), len(table))
+        """What `cell` gets right of the ``test`` part or of the second corpus (``transfer``), as its run measured."""
+        metrics = results.run_metrics(self.study, cell)
+        total = metrics["sequences"][part]
+        return Share(round(metrics[f"{part}_accuracy"] * total), total)
 
-    def _table(self, caption: str, groups: list, columns: list, rows: list, heads: int) -> Table:
-        """The table, its last column (the difference) left out where nothing may be compared."""
-        if not self.comparable:
-            columns, rows = columns[:-1], [row[:-1] for row in rows]
-        else:
-            groups = [*groups, ("", 1)]
+    def _table(self, caption: str, groups: list, columns: list, rows: list, heads: int = 1) -> Table:
+        """The table, its last column left out if it is the difference and nothing may be compared."""
+        if columns[-1] == "difference":
+            if self.comparable:
+                groups = [*groups, ("", 1)]
+            else:
+                columns, rows = columns[:-1], [row[:-1] for row in rows]
         caption = f"{self.study.title}: {caption}" if self.study.title else caption
         return Table(caption, tuple(groups), tuple(columns), tuple(map(tuple, rows)), heads)
 
@@ -141,78 +148,57 @@ class Beside:
 
     def table2(self) -> Table:
         """Table 2: each network's best training on the second corpus."""
-        clips, ours = _paper_sizes()["transfer"], {cell.layers: cell for cell in self.best}
-        rows = []
+        clips, rows = _paper_sizes()["transfer"], []
+        ours = saved_table(self.study, "table2_transfer").set_index("layers")
         for row in paper.table("table2").itertuples():
             printed = Share(round(row.ravdess_accuracy * clips / 100), clips)
             head = [f"{row.layers}-layer", f"{row.ravdess_accuracy:.1f} %"]
-            if row.layers not in ours:
+            if row.layers not in ours.index:
                 rows.append([*head, "–", NOT_RUN, "–", "–"])
                 continue
-            cell = ours[row.layers]
-            share = self.share(cell, "transfer")
-            rows.append([*head, spelled(cell.learning_rate), str(share), share.interval, share.less(printed)])
+            found = ours.loc[row.layers]
+            share = Share.of(found["accuracy (%)"], found["clips"])
+            rows.append([*head, spelled(found["learning_rate"]), str(share), share.interval, share.less(printed)])
         theirs, own = self._names("RAVDESS", self.study.transfer_corpus)
         columns = ["network", "accuracy", "best rate", "accuracy", "95 % interval", "difference"]
-        return self._table("Table 2, accuracy on the other corpus", [("", 1), (theirs, 1), (own, 3)], columns, rows, 1)
+        return self._table("Table 2, accuracy on the other corpus", [("", 1), (theirs, 1), (own, 3)], columns, rows)
 
     def recalls(self) -> Table:
         """Figure 5 by emotion: the recall of the paper's best network and of ours."""
-        margins = audit.figure5()[1].set_index("emotion")
-        test = results.predictions(self.study, self.best[0])
-        rows = []
-        for row in by_emotion(test["emotion"], test["predicted"]).itertuples():
-            stated = margins.loc[row.emotion]
-            printed = Share(int(stated["correct"]), int(stated["true_total"]))
-            head = [row.emotion, f"{printed.total:,}", str(printed)]
-            if not row.clips:
-                rows.append([*head, "0", "–", "–", "–"])
-                continue
-            share = Share(round(row.recall * row.clips), int(row.clips))
-            rows.append([*head, f"{share.total:,}", str(share), share.interval, share.less(printed)])
+        corpus, rows = self.study.name_of(self.study.training_corpus), []
+        for emotion, row in saved_table(self.study, "fig5_recall_precision").set_index("emotion").iterrows():
+            printed, share = (Share.of(row[f"{s}: recall (%)"], row[f"{s}: sequences"]) for s in ("paper", corpus))
+            head = [emotion, f"{printed.total:,}", str(printed), f"{share.total:,}"]
+            found = [str(share), share.interval, share.less(printed)] if share.total else ["–"] * 3
+            rows.append(head + found)
         theirs, own = self._names("CREMA-D", self.study.training_corpus)
         columns = ["emotion", "sequences", "recall", "sequences", "recall", "95 % interval", "difference"]
-        return self._table("Figure 5, recall of each emotion", [("", 1), (theirs, 2), (own, 3)], columns, rows, 1)
+        return self._table("Figure 5, recall of each emotion", [("", 1), (theirs, 2), (own, 3)], columns, rows)
 
     def matrices(self) -> dict[str, Matrix]:
         """Figure 5 of the paper (``paper``), and our Figures 5 and 6 (``ours``, ``transfer``)."""
-        stated = audit.figure5()[0]
-        ours = {}
-        for part, corpus, figure in (
-            ("test", self.study.training_corpus, 5),
-            ("transfer", self.study.transfer_corpus, 6),
-        ):
-            table = results.predictions(self.study, self.best[0], part)
-            ours[part] = confusion(table["emotion"], table["predicted"])
+        found = {"paper": _matrix("Paper, CREMA-D: the 6-layer network (Figure 5)", audit.figure5()[0])}
+        names, tables = ("ours", "transfer"), self.predicted.values()
+        for name, table, corpus, figure in zip(names, tables, self.study.corpora, (5, 6), strict=True):
             caption = f"Ours, {self.study.name_of(corpus)}: the {self.best[0].layers}-layer network (Figure {figure})"
-            ours[part] = _matrix(caption, ours[part], ours[part].sum(axis=1))
-        caption = "Paper, CREMA-D: the 6-layer network (Figure 5)"
-        return {
-            "paper": _matrix(caption, stated, stated.sum(axis=1)),
-            "ours": ours["test"],
-            "transfer": ours["transfer"],
-        }
+            found[name] = _matrix(caption, confusion(table["emotion"], table["predicted"]))
+        return found
 
     def quoted(self) -> Table:
         """Figure 6: the two numbers that the paper's text quotes, which are precisions (notebook 08), and ours."""
         accuracies = audit.printed("class_accuracies").query("figure == '6'").set_index("emotion")
-        transferred = results.predictions(self.study, self.best[0], "transfer")
-        rows = []
+        transferred, rows = self.predicted["transfer"], []
         for row in by_emotion(transferred["emotion"], transferred["predicted"]).itertuples():
             stated = accuracies["accuracy"].get(row.emotion)
-            named = int((transferred["predicted"] == row.emotion).sum())
-            precision = Share(round(row.precision * named), named) if named else None
-            recall = f"{100 * row.recall:.1f} %" if row.clips else "–"
-            rows.append([row.emotion, f"{stated} %" if stated else NOT_PRINTED, str(precision or "–"), recall])
+            found = [_percent(row.precision, "–"), _percent(row.recall, "–")]
+            rows.append([row.emotion, f"{stated} %" if stated else NOT_PRINTED, *found])
         theirs, own = self._names("RAVDESS", self.study.transfer_corpus)
-        groups = ((("", 1)), (theirs, 1), (own, 2))
-        caption = "Figure 6, precision and recall of each emotion"
-        caption = f"{self.study.title}: {caption}" if self.study.title else caption
-        return Table(caption, groups, ("emotion", "precision", "precision", "recall"), tuple(map(tuple, rows)))
+        groups, columns = [("", 1), (theirs, 1), (own, 2)], ["emotion", "precision", "precision", "recall"]
+        return self._table("Figure 6, precision and recall of each emotion", groups, columns, rows)
 
 
-def _percent(fraction: float) -> str:
-    return NOT_PRINTED if np.isnan(fraction) else f"{100 * fraction:.1f} %"
+def _percent(fraction: float, undefined: str = NOT_PRINTED) -> str:
+    return undefined if np.isnan(fraction) else f"{100 * fraction:.1f} %"
 
 
 def _paper_sizes() -> dict[str, int]:
@@ -222,10 +208,9 @@ def _paper_sizes() -> dict[str, int]:
     return {"test": int(parts["test"]), "transfer": audited["ravdess_clips"]}
 
 
-def _matrix(caption: str, counts: pd.DataFrame, totals: pd.Series) -> Matrix:
+def _matrix(caption: str, counts: pd.DataFrame) -> Matrix:
     rows = []
     for emotion in EMOTIONS:
-        total = int(totals[emotion])
-        cells = [None if pd.isna(n) else (int(n), n / total if total else 0.0) for n in counts.loc[emotion]]
-        rows.append((emotion, total, tuple(cells)))
+        total = int(counts.loc[emotion].sum())
+        rows.append((emotion, total, tuple((int(n), n / total if total else 0.0) for n in counts.loc[emotion])))
     return Matrix(caption, tuple(rows))

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
@@ -53,6 +54,15 @@ def executed(study: Study, best: Cell) -> dict[str, Path]:
         if not found[stem].is_file():
             raise InputProblem(found[stem], "is not there: the notebook has not been run", remedy(study))
     return found
+
+
+def saved_table(study: Study, name: str, of: str = "") -> pd.DataFrame:
+    """The table ``tables/<study>/<name>.csv`` that a notebook saved, or that of the study `of`."""
+    path = in_workspace(f"tables/{of or study.name}/{name}.csv")
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise InputProblem(path, "is not there", remedy(study)) from None
 
 
 def remedy(study: Study) -> str:
