@@ -17,7 +17,8 @@ from lib.base.files import write_problems, write_table
 from lib.base.markdown import markdown
 from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
-from lib.corpora.cremad import LEVELS, clip_table
+from lib.corpora.cremad import LEVELS
+from lib.corpora.folder import clip_table
 from lib.corpora.registry import CORPORA
 from lib.report import cards
 from lib.sequences import cutting, splits

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lib.base.emotions import EMOTIONS
 from lib.base.problems import InputProblem
 from lib.corpora import cremad
+from lib.corpora.folder import CLIP_COLUMNS
 from lib.corpora.pointers import LISTED, read_pointer
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 265922\n"
@@ -30,7 +31,7 @@ def corpus(tmp_path):
 def test_clips_have_the_columns_all_corpora_share(corpus):
     clips, problems = cremad.list_clips(corpus)
     assert problems == []
-    assert list(clips.columns) == cremad.CLIP_COLUMNS
+    assert list(clips.columns) == CLIP_COLUMNS
     first = clips.iloc[0]
     assert (first["clip"], first["actor"], first["emotion"], first["sentence"]) == (
         "1001_DFA_ANG_XX",

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from lib.base.problems import InputProblem
-from lib.corpora import cremad, ravdess
+from lib.corpora import ravdess
+from lib.corpora.folder import CLIP_COLUMNS
 
 
 def put(folder, clip, content=b"mp4"):
@@ -32,7 +33,7 @@ def test_44_of_an_actors_takes_show_the_six_emotions(tmp_path, modality):
     whole_actor(tmp_path, 1)
     clips, problems = ravdess.list_clips(tmp_path, modality)
     assert problems == []
-    assert list(clips.columns) == cremad.CLIP_COLUMNS
+    assert list(clips.columns) == CLIP_COLUMNS
     counts = clips["emotion"].value_counts().to_dict()
     assert counts == {"neutral": 4, "happy": 8, "sad": 8, "angry": 8, "fear": 8, "disgust": 8}
     assert clips["clip"].str.startswith(modality).all()

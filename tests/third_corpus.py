@@ -11,8 +11,7 @@ from pathlib import Path
 from lib.base.emotions import EMOTIONS
 from lib.base.problems import InputProblem
 from lib.corpora.corpus import Corpus, Rendering, Shown
-from lib.corpora.cremad import clip_table
-from lib.corpora.pointers import usable
+from lib.corpora.folder import read_names, usable_clips
 
 NAME = "third"
 _NAME = re.compile(rf"(\d{{3}})-({'|'.join(EMOTIONS)})-(\d)", re.ASCII)
@@ -28,18 +27,12 @@ def shown(name: str) -> Shown:
 
 def list_clips(folder):
     """Clips in `folder`, and the files that are none."""
-    named, problems = [], []
-    for path in sorted((Path(folder) / "films").glob("*")):
-        try:
-            shown(path.stem)
-            named.append(path)
-        except ValueError as error:
-            problems.append(InputProblem(path, str(error), "rename or remove it"))
-    if not named:
+    files = sorted((Path(folder) / "films").glob("*"))
+    stated, problems = read_names(files, folder, ".mp4", lambda clip: shown(clip)._asdict(), "Third")
+    if not stated:
         raise InputProblem(folder, "holds no clip", "name the folder that holds films")
-    good, unusable = usable(named)
-    rows = [{"clip": path.stem, "path": str(path), "corpus": NAME, **shown(path.stem)._asdict()} for path in good]
-    return clip_table(rows), problems + unusable
+    clips, unusable = usable_clips(NAME, stated)
+    return clips, problems + unusable
 
 
 CORPUS = Corpus(

@@ -84,7 +84,7 @@ class Corpus:
     role
         Networks are trained on a corpus for ``training``, and only tested on one for ``transfer``.
     list_clips
-        The adapter: gives the table of clips (`lib.corpora.cremad.CLIP_COLUMNS`) in a folder, and its problems.
+        The adapter: gives the table of clips (`lib.corpora.folder.CLIP_COLUMNS`) in a folder, and its problems.
     options
         Parameters of `list_clips` and the assumptions that set them.
     actors, clips

@@ -18,15 +18,9 @@ import pandas as pd
 from lib.base.emotions import CREMAD_CODES, EMOTIONS
 from lib.base.problems import InputProblem
 from lib.corpora.corpus import Corpus, Rendering, Shown
-from lib.corpora.pointers import usable
+from lib.corpora.folder import read_names, usable_clips
 
 NAME = "cremad"
-
-#: Columns of the table of clips, the same for every corpus.
-CLIP_COLUMNS = (
-    ["clip", "path", "corpus", "actor", "emotion", "sentence", "level"]
-    + ["sex", "age", "race", "ethnicity"]
-)  # fmt: skip
 
 #: What the actors say, by code.
 SENTENCES = {
@@ -98,16 +92,6 @@ def read_demographics(path: str | os.PathLike) -> pd.DataFrame:
     return table
 
 
-def clip_table(rows: list[dict]) -> pd.DataFrame:
-    """Table of clips with `CLIP_COLUMNS`, sorted by clip; missing values are NA."""
-    table = pd.DataFrame(rows, columns=CLIP_COLUMNS)
-    strings = {name: "str" for name in CLIP_COLUMNS if name not in ("actor", "age")}
-    return (
-        table.astype({**strings, "actor": "int64", "age": "Int64"})
-        .sort_values("clip", ignore_index=True)
-    )  # fmt: skip
-
-
 def list_clips(folder: str | os.PathLike) -> tuple[pd.DataFrame, list[InputProblem]]:
     """Clips of CREMA-D, or of a corpus in its layout, in `folder`.
 
@@ -119,8 +103,9 @@ def list_clips(folder: str | os.PathLike) -> tuple[pd.DataFrame, list[InputProbl
     Returns
     -------
     tuple
-        The table of usable clips (`CLIP_COLUMNS`, one row per clip, sorted), and the problems: every file in
-        ``VideoFlash`` that is not used, and actors without demographics, whose clips are used nonetheless.
+        The table of usable clips (`lib.corpora.folder.CLIP_COLUMNS`, one row per clip, sorted), and the problems:
+        every file in ``VideoFlash`` that is not used, and actors without demographics, whose clips are used
+        nonetheless.
 
     Raises
     ------
@@ -133,37 +118,20 @@ def list_clips(folder: str | os.PathLike) -> tuple[pd.DataFrame, list[InputProbl
     if not files:
         remedy = "give the folder of CREMA-D that holds VideoFlash and VideoDemographics.csv"
         raise InputProblem(videos, "holds no clip" if videos.is_dir() else "is not a folder", remedy)
-    named: dict[str, Path] = {}
-    problems = []
-    for path in files:
-        try:
-            if path.suffix.lower() != ".flv":
-                raise ValueError(f"{path.name!r} is not a .flv video")
-            parse_name(path.stem)
-            if path.stem in named:
-                raise ValueError(f"is there twice, also as {named[path.stem].name}")
-            named[path.stem] = path
-        except ValueError as error:
-            problems.append(InputProblem(path, str(error), "rename it after CREMA-D's scheme or remove it"))
-    good, unusable = usable(named.values())
-    problems += unusable
-    demographics = {}
+    stated, problems = read_names(files, videos, ".flv", parse_name, "CREMA-D")
+    people, unlisted = {}, []
     try:
         table = read_demographics(folder / "VideoDemographics.csv")
-        demographics = {row["actor"]: row for row in table.to_dict("records")}
+        people = {row["actor"]: row for row in table.to_dict("records")}
     except InputProblem as problem:
-        problems.append(problem)
-    rows = [
-        {"clip": path.stem, "path": str(path), "corpus": NAME, **parse_name(path.stem)} for path in good
-    ]  # fmt: skip
-    for row in rows:
-        row.update(demographics.get(row["actor"], {}))
-    if demographics:
-        unknown = sorted({row["actor"] for row in rows} - set(demographics))
+        unlisted.append(problem)
+    clips, unusable = usable_clips(NAME, {path: row | people.get(row["actor"], {}) for path, row in stated.items()})
+    if people:
         text = "has no line for actor {}, whose sex, age and race stay unknown"
         remedy = "add the actor's line; the clips are used as they are"
-        problems += [InputProblem(folder / "VideoDemographics.csv", text.format(a), remedy) for a in unknown]
-    return clip_table(rows), problems
+        unknown = sorted(set(clips["actor"].tolist()) - set(people))
+        unlisted = [InputProblem(folder / "VideoDemographics.csv", text.format(a), remedy) for a in unknown]
+    return clips, problems + unusable + unlisted
 
 
 _CODES = {emotion: code for code, emotion in CREMAD_CODES.items()}

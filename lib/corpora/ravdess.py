@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -15,8 +16,7 @@ import pandas as pd
 from lib.base.emotions import EMOTIONS, RAVDESS_CODES
 from lib.base.problems import InputProblem
 from lib.corpora.corpus import Corpus, Rendering, Shown
-from lib.corpora.cremad import clip_table
-from lib.corpora.pointers import usable
+from lib.corpora.folder import read_names, usable_clips
 
 NAME = "ravdess"
 
@@ -61,7 +61,7 @@ def list_clips(folder: str | os.PathLike, modality: str = "01") -> tuple[pd.Data
     Returns
     -------
     tuple
-        The table of usable clips (the columns of `lib.corpora.cremad.CLIP_COLUMNS`; age, race and ethnicity are not
+        The table of usable clips (the columns of `lib.corpora.folder.CLIP_COLUMNS`; age, race and ethnicity are not
         published by actor), and the problems: every wanted file that is not used, and every file name outside
         the scheme.
 
@@ -76,37 +76,20 @@ def list_clips(folder: str | os.PathLike, modality: str = "01") -> tuple[pd.Data
         raise ValueError(f"modality must be '01' or '02', not {modality!r}")
     folder = Path(folder)
     files = sorted({*folder.glob("Actor_*/*"), *folder.glob("*/Actor_*/*")}, key=lambda p: (p.name, str(p)))
-    wanted: dict[str, Path] = {}
-    problems = []
-    for path in files:
-        if path.name.startswith("."):
-            continue
-        try:
-            if path.suffix.lower() != ".mp4":
-                raise ValueError(f"{path.name!r} is not a .mp4 video")
-            name = parse_name(path.stem)
-        except ValueError as error:
-            problems.append(InputProblem(path, str(error), "rename it after RAVDESS' scheme or remove it"))
-            continue
-        if (name["modality"], name["channel"]) != (modality, _SPEECH) or name["emotion"] not in RAVDESS_CODES:
-            continue
-        if path.stem in wanted:
-            problems.append(InputProblem(path, f"is there twice, also as {wanted[path.stem]}", "remove one of them"))
-        else:
-            wanted[path.stem] = path
-    if not wanted:
+    stated, problems = read_names(files, folder, ".mp4", partial(_wanted, modality), "RAVDESS")
+    if not stated:
         text = f"holds no {MODALITIES[modality]} speech clip of the six emotions"
         raise InputProblem(folder, text, "give the folder that holds RAVDESS' Actor_01, Actor_02 and so on")
-    good, unusable = usable(wanted.values())
-    return clip_table([_row(path) for path in good]), problems + unusable
+    clips, unusable = usable_clips(NAME, stated)
+    return clips, problems + unusable
 
 
-def _row(path: Path) -> dict:
-    name = parse_name(path.stem)
+def _wanted(modality: str, clip: str) -> dict | None:
+    """What a file's stem states, None where it is no such clip; ValueError if it is outside the scheme."""
+    name = parse_name(clip)
+    if (name["modality"], name["channel"]) != (modality, _SPEECH) or name["emotion"] not in RAVDESS_CODES:
+        return None
     return {
-        "clip": path.stem,
-        "path": str(path),
-        "corpus": NAME,
         "actor": name["actor"],
         "emotion": RAVDESS_CODES[name["emotion"]],
         "sentence": name["statement"],
