@@ -38,7 +38,8 @@ def read_names(
         The columns by file, and a problem for each file that is outside the scheme or there twice.
     """
     stated: dict[Path, dict[str, Any]] = {}
-    problems, first = [], {}
+    problems: list[InputProblem] = []
+    first: dict[str, Path] = {}
     for path in (path for path in files if not path.name.startswith(".")):
         try:
             if path.suffix.lower() != ending:
