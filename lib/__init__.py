@@ -1,4 +1,4 @@
-"""Helpers of the reproducibility study. Import it before NumPy: it makes the numbers those of every processor."""
+"""The package of the reproducibility study. Import it before NumPy, so that numbers are the same on every processor."""
 
 from lib.base import numerics
 

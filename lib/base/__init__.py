@@ -1,1 +1,1 @@
-"""What every room needs: paths, files, problems, emotions, arrays, processes."""
+"""What all other packages use: paths, files, problems, emotions, arrays, processes."""

@@ -1,4 +1,4 @@
-"""Arrays from disk, without trusting the file: whatever is broken about it becomes a ValueError."""
+"""Read arrays from files that may be damaged: every fault is raised as a ValueError."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import numpy as np
 
 
 def read_npz(path: str | os.PathLike, *names: str) -> dict[str, np.ndarray]:
-    """Arrays of an ``.npz`` file by name; nothing in it is executed.
+    """Read arrays of an ``.npz`` file, by name; nothing in it is executed.
 
     Parameters
     ----------
     path
         The file.
     names
-        The arrays wanted; all that are in it by default.
+        Names of the arrays to read; all by default.
 
     Raises
     ------
     FileNotFoundError
-        Where there is no such file.
+        If there is no such file.
     ValueError
-        Where it cannot be read, lacks an array, or holds something else under its name.
+        If it cannot be read, or has no array of such a name.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in names or file.files}
     except FileNotFoundError:
         raise
-    except Exception as error:  # a damaged header sets off anything, from a SyntaxError to a MemoryError
+    except Exception as error:  # a damaged header can raise anything, from a SyntaxError to a MemoryError
         raise ValueError(_reason(error)) from error
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # a member that is no .npy comes as bytes
+        if not isinstance(array, np.ndarray):  # a member that is not an .npy file comes as bytes
             raise ValueError(f"{name} is not an array")
     return arrays
 

@@ -1,4 +1,4 @@
-"""The six emotions: one order, one name, one colour, everywhere."""
+"""The six emotions: their order, names and colours, the same everywhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad")
 #: Columns of a table of predictions: the probability of each emotion.
 PROBABILITIES = [f"p_{emotion}" for emotion in EMOTIONS]
 
-#: Okabe & Ito's palette, which stays apart for colour-blind readers.
+#: Okabe & Ito's palette, which colour-blind readers can tell apart.
 COLOURS = {
     "angry": "#D55E00",
     "disgust": "#009E73",

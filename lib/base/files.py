@@ -1,4 +1,4 @@
-"""How a file is written so that a crash never leaves half of it."""
+"""Write files so that a crash never leaves a half-written one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 @contextmanager
 def telling_unwritable(path: str | os.PathLike) -> Iterator[None]:
-    """Raise lib.base.problems.InputProblem if the block cannot write `path`: a full disk, a folder that is closed."""
+    """Raise lib.base.problems.InputProblem if the block cannot write `path`: a full disk, a read-only folder."""
     path = Path(path)
     try:
         yield
@@ -41,11 +41,11 @@ def telling_unwritable(path: str | os.PathLike) -> Iterator[None]:
 
 @contextmanager
 def written_atomically(path: str | os.PathLike) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it to `path` when the block ends without an error.
+    """Give a temporary path next to `path`; rename it to `path` when the block ends without an error.
 
     The temporary name keeps the suffix of `path`, since writers such as OpenCV and Keras choose the format
-    by it. After an error nothing is left behind and an older `path` stays as it was; what a killed process
-    left is cleared by the next one that writes the same file.
+    by it. After an error the temporary file is removed and an older `path` stays as it was. If the process is
+    killed, the next process that writes the same file removes the temporary one.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def written_atomically(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def temporary_folder(path: Path) -> tuple[Path, int]:
-    """A new folder beside `path`, locked while this process lives; those that nobody locks any more are removed.
+    """Make a folder next to `path`, locked while this process lives; remove those that no process locks any more.
 
     Returns
     -------
@@ -83,9 +83,9 @@ def temporary_folder(path: Path) -> tuple[Path, int]:
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             descriptor = os.open(folder, os.O_RDONLY)
-        except FileNotFoundError:  # another process has just taken it for one that was left
+        except FileNotFoundError:  # another process has just removed it as an abandoned one
             continue
-        with suppress(OSError):  # some network disks cannot lock a folder: then none is removed either
+        with suppress(OSError):  # some network disks have no locks: then no folder is removed either
             locked(descriptor)
         if folder.exists():
             return folder, descriptor
@@ -93,7 +93,7 @@ def temporary_folder(path: Path) -> tuple[Path, int]:
 
 
 def clear_temporary(path: Path) -> None:
-    """Remove the temporary folders beside `path` that killed processes have left."""
+    """Remove the temporary folders of `path` that killed processes have left."""
     for left in path.parent.glob(f".{escape(path.name)}.*/"):
         with suppress(OSError):
             descriptor = os.open(left, os.O_RDONLY)
@@ -123,7 +123,7 @@ def problem_table(problems: Iterable[InputProblem]) -> pd.DataFrame:
 
 
 def write_problems(problems: Iterable[InputProblem], path: str | os.PathLike) -> pd.DataFrame:
-    """Write the table of `problems` to `path` (CSV; also when there is none) and return it."""
+    """Write the table of `problems` to `path` (CSV, also if there are none) and return it."""
     table = problem_table(problems)
     write_table(table, path)
     return table

@@ -1,4 +1,4 @@
-"""Locks that the system holds for as long as a process lives, however it dies."""
+"""Locks on files. The system releases them when the process ends, also when it is killed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import IO
 
 
 def locked(file: IO | int) -> bool:
-    """Lock an open file or folder for this process; False where another process holds it.
+    """Lock an open file or folder for this process; return False if another process has locked it.
 
     Raises
     ------
     OSError
-        If the disk has no locks, as some network disks.
+        If the disk has no locks, as some network disks have none.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -22,5 +22,5 @@ def locked(file: IO | int) -> bool:
 
 
 def wait(file: IO) -> None:
-    """Wait until nobody holds `file` any more."""
+    """Wait until no process locks `file` any more."""
     fcntl.flock(file, fcntl.LOCK_SH)

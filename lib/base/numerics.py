@@ -1,8 +1,8 @@
 """The same bytes on every x86-64 processor with AVX2.
 
-Libraries choose their kernels by the processor, and other kernels round other last digits; a training makes other
-numbers of them within some forty steps. So every library is held to the kernels that all these processors have,
-before it is loaded: `prepare` runs when `lib` is imported, which therefore comes before NumPy.
+Libraries choose their kernels by the processor, and different kernels round the last digits differently; within some
+forty training steps the difference grows to visible numbers. So every library is limited, before it is loaded, to the
+kernels that all these processors have: `prepare` runs when `lib` is imported, which therefore comes before NumPy.
 
 Only TensorFlow may take the processor's best kernels instead: ``numerics: native`` in a study's file, see
 `lib.training.backend.configure`.
@@ -19,8 +19,8 @@ from pathlib import Path
 #: What ``numerics`` of a study's file may be.
 NUMERICS = ("portable", "native")
 
-#: The most that oneDNN, TensorFlow's library of kernels, may use. Native leaves AMX out: some virtual machines
-#: announce it and then end the process that uses it, and it has no float32 form.
+#: Newest instructions that oneDNN, TensorFlow's library of kernels, may use. Native leaves AMX out: some virtual
+#: machines announce it and then end the process that uses it, and it has no float32 form.
 ONEDNN_ISA = {"portable": "AVX2", "native": "AVX512_CORE_FP16"}
 
 ENVIRONMENT = {
@@ -33,7 +33,7 @@ ENVIRONMENT = {
     # Intel's closed library in OpenCV chooses by processor; OpenCV has its own form of everything.
     "OPENCV_IPP": "disabled",
     "OPENCV_LOG_LEVEL": "ERROR",  # it warns that it is disabled
-    # TensorFlow leaves oneDNN out on processors without AVX512-VNNI, AVX-VNNI or AMX: 45 times slower.
+    # On processors without AVX512-VNNI, AVX-VNNI or AMX TensorFlow does not use oneDNN by default: 45 times slower.
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "ONEDNN_MAX_CPU_ISA": ONEDNN_ISA["portable"],
 }
@@ -50,7 +50,7 @@ def prepare() -> None:
     if "numpy" in sys.modules and os.environ.get("NPY_DISABLE_CPU_FEATURES") is None and processor_has("X86_V4"):
         raise ImportError("numpy was imported before lib and computes other last digits: import lib first")
     os.environ.update(ENVIRONMENT)
-    # OpenCV complains about a name that the processor does not have.
+    # OpenCV warns if the processor does not have the named feature.
     with suppress(OSError):
         if "avx512dq" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace"):
             os.environ["OPENCV_CPU_DISABLE"] = "AVX512-SKX"
@@ -64,12 +64,12 @@ def processor_has(feature: str) -> bool:
 
 
 def is_portable_machine() -> bool:
-    """Whether this machine can give the committed bytes: 64-bit x86 under Linux."""
+    """Whether this machine can reproduce the committed bytes: 64-bit x86 under Linux."""
     return platform.machine() == "x86_64" and sys.platform == "linux"
 
 
-def lacking() -> list[str]:
-    """Instruction sets that the study needs and this processor does not have; none on other than x86-64 machines."""
+def missing_features() -> list[str]:
+    """Instruction sets that the study needs and this processor does not have; empty if it is not x86-64."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return []
     return [name for name in ("AVX2", "FMA3") if not processor_has(name)]
@@ -77,8 +77,8 @@ def lacking() -> list[str]:
 
 def check_processor() -> None:
     """Raise InputProblem on an x86-64 processor without AVX2 and FMA, before anything is computed."""
-    if missing := lacking():
+    if missing := missing_features():
         from lib.base.problems import InputProblem
 
-        problem = f"names a processor without {' and '.join(missing)}, which all numbers here need"
+        problem = f"names a processor without {' and '.join(missing)}, which this study needs"
         raise InputProblem("/proc/cpuinfo", problem, "use one that has them (Intel 2013, AMD 2015 or later)")

@@ -1,4 +1,4 @@
-"""Where things lie."""
+"""Paths of the checkout, the workspace and the landmark models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def workspace() -> Path:
 
 
 def models_dir() -> Path:
-    """Folder of the two landmark model files; shared by all workspaces of a checkout."""
+    """Folder of the two landmark model files, shared by all workspaces of a checkout."""
     return Path(os.environ.get("STUDY_MODELS") or ROOT / "data" / "models").resolve()
 
 
@@ -33,8 +33,8 @@ def in_workspace(path: str | os.PathLike) -> Path:
 
 
 def relative(path: str | os.PathLike) -> str:
-    """`path` as a reader should see it: relative to the workspace or the checkout where it lies below one."""
-    path = Path(os.path.realpath(path))  # which a loop of links does not stop
+    """`path` as messages show it: relative to the workspace or the checkout if it lies below one of them."""
+    path = Path(os.path.realpath(path))  # unlike Path.resolve, it accepts a loop of links
     for base in (workspace(), ROOT):
         if path.is_relative_to(base):
             return path.relative_to(base).as_posix()

@@ -6,7 +6,7 @@ import os
 
 from lib.base.paths import relative
 
-LONGEST = 400  # characters of a problem: a damaged file's own words may have no end
+LONGEST = 400  # characters of a problem: text quoted from a damaged file can be endless
 
 
 class InputProblem(Exception):
@@ -28,5 +28,5 @@ class InputProblem(Exception):
         self.remedy = remedy
         super().__init__(f"{self.file}: {self.problem}; {remedy}.")
 
-    def __reduce__(self):  # crosses process borders in a pool of workers
+    def __reduce__(self):  # so that a worker of a pool can send it to its parent
         return type(self), (self.file, self.problem, self.remedy)

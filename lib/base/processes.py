@@ -1,4 +1,4 @@
-"""Processes that end with what they work for, so that a run that is killed leaves nobody behind at work."""
+"""Processes that end together with their run, so that a killed run leaves no process running."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOCK = "STUDY_LOCK"
 
 
 def end_with_parent() -> None:
-    """End this worker of a process pool when the process that started it is gone (else it would wait for ever)."""
+    """End this worker of a process pool when the process that started it ends (else it would wait for ever)."""
     parent = multiprocessing.parent_process()
     if parent is not None:
 
@@ -30,16 +30,16 @@ def end_with_parent() -> None:
 
 
 def lock_name(path: str) -> str:
-    """What the variable `LOCK` holds for the lock file `path`: locks are seen by the processes of one machine."""
+    """Value of the variable `LOCK` for the lock file `path`; it names the machine, since locks are local to one."""
     return f"{platform.node()}:{path}"
 
 
 def end_with_run() -> None:
-    """End this job when the run of the workflow that started it is gone; without such a run, do nothing.
+    """End this job when the run of the workflow that started it ends; without such a run, do nothing.
 
-    Else the job would go on beside the next run's, which does the same work anew. Its own children see it go:
-    a pool's workers by `end_with_parent`, a notebook's kernel by itself. One that has not come this far yet is ended
-    by the next run (`end_jobs`).
+    Else the job would go on while the next run does the same work again. Its child processes end with it: a pool's
+    workers by `end_with_parent`, a notebook's kernel by itself. A job that has not called this function when its run
+    ends is ended by the next run (`end_jobs`).
     """
     machine, _, path = os.environ.get(LOCK, "").partition(":")
     if machine == platform.node():
@@ -47,10 +47,10 @@ def end_with_run() -> None:
 
 
 def jobs_of(name: str) -> list[int]:
-    """Numbers of the processes, other than this one and its parents, that a run with the lock `name` has started.
+    """Process ids that a run with the lock `name` has started, without this process and its parents.
 
-    Every job has the run's variable from its first moment, also while it is still importing. Where the system does
-    not show its processes (``/proc``), there are none.
+    Every job has the run's variable from its start, also while it is still importing. The list is empty if the system
+    does not show its processes (``/proc``).
     """
     mine, pid = set(), os.getpid()
     while pid > 1 and pid not in mine:
@@ -58,7 +58,7 @@ def jobs_of(name: str) -> list[int]:
         pid = _parent(pid)
     found, wanted = [], f"{LOCK}={name}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # another user's, or gone by now
+        with suppress(OSError):  # another user's process, or it has ended
             if wanted in (folder / "environ").read_bytes().split(b"\0") and int(folder.name) not in mine:
                 found.append(int(folder.name))
     return found
@@ -72,10 +72,10 @@ def _parent(pid: int) -> int:
 
 
 def end_jobs(name: str, seconds: float = 30.0) -> int:
-    """Kill what a run with the lock `name` has left at work; how many processes. Nobody may hold the lock any more."""
+    """Kill the processes that a run with the lock `name` has left; return their number. The lock must be free."""
     ended: set[int] = set()
     deadline = time.monotonic() + seconds
-    while (left := jobs_of(name)) and time.monotonic() < deadline:  # one may start another meanwhile
+    while (left := jobs_of(name)) and time.monotonic() < deadline:  # a process may start another one meanwhile
         for pid in left:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
@@ -85,7 +85,7 @@ def end_jobs(name: str, seconds: float = 30.0) -> int:
 
 
 def _exit_when_free(path: str) -> None:
-    with suppress(OSError), open(path) as lock:  # a disk without locks: then the job just goes on
+    with suppress(OSError), open(path) as lock:  # a disk without locks: the job goes on
         wait(lock)
         os._exit(1)
 

@@ -1,4 +1,4 @@
-"""Keep what C++ libraries write to the terminal, past Python, out of logs and notebooks."""
+"""Keep out of logs and notebooks what C++ libraries write directly to the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stderr_shut() -> Iterator[None]:
-    """Drop what the block writes to the process' stderr; after an error, show it after all."""
+    """Discard what the block writes to the process' stderr; show it if the block raises an error."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as sink:
