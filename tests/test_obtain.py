@@ -22,15 +22,15 @@ from lib.base.problems import InputProblem
 from lib.corpora.obtain import cremad, files, ravdess
 from lib.corpora.obtain.__main__ import main
 from lib.corpora.obtain.files import Remote
-from lib.corpora.obtain.transfer import Patience, download
+from lib.corpora.obtain.transfer import Retries, download
 from lib.corpora.pointers import read_pointer
 
-HASTY = Patience(attempts=3, pause=0.01, longest_pause=0.05, connect=2, read=0.4)
+FAST = Retries(attempts=3, pause=0.01, longest_pause=0.05, connect=2, read=0.4)
 GIT = shutil.which("git")
 
 
 class Site:
-    """What the server gives out, and how it misbehaves: `faults[path]` are used up one a request."""
+    """What the server offers, and how it fails: each request uses up one of `faults[path]`."""
 
     def __init__(self):
         self.files: dict[str, bytes] = {}
@@ -144,13 +144,13 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def fetch(site, folder, content=None, known=True, patience=HASTY, name="clip"):
+def fetch(site, folder, content=None, known=True, retries=FAST, name="clip"):
     """Put `content` on the site, fetch it as `folder`/name, and give the problems."""
     content = noise(400_000) if content is None else content
     site.files[f"/{name}"] = content
     remote = Remote(folder / name, len(content), f"sha256:{sha256(content)}") if known else Remote(folder / name)
     problems = download(
-        [remote], lambda remote, again: (f"{site.address}/{name}", {}), title="test", patience=patience, progress=False
+        [remote], lambda remote, again: (f"{site.address}/{name}", {}), title="test", retries=retries, progress=False
     )
     if not problems:
         assert remote.path.read_bytes() == content
@@ -234,7 +234,7 @@ def test_no_server_is_one_clear_problem(site, tmp_path):
         address = f"http://127.0.0.1:{free.getsockname()[1]}/clip"
     remote = Remote(tmp_path / "clip", 3, "sha256:00")
     for url in (address, "nonsense", "ftp://127.0.0.1/clip"):
-        (problem,) = download([remote], lambda *_, url=url: (url, {}), title="", patience=HASTY, progress=False)
+        (problem,) = download([remote], lambda *_, url=url: (url, {}), title="", retries=FAST, progress=False)
         assert isinstance(problem, InputProblem)
 
 
@@ -244,7 +244,7 @@ def test_a_bad_file_does_not_hinder_the_others(site, tmp_path):
     site.always["/c3"] = "wrong:"
     remotes = [Remote(tmp_path / n, len(c), f"sha256:{sha256(c)}") for n, c in contents.items()]
     problems = download(
-        remotes, lambda r, _: (f"{site.address}/{r.path.name}", {}), title="", patience=HASTY, progress=False
+        remotes, lambda r, _: (f"{site.address}/{r.path.name}", {}), title="", retries=FAST, progress=False
     )
     assert [problem.file for problem in problems] == [str(tmp_path / "c3")]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(set(contents) - {"c3"})
@@ -253,7 +253,7 @@ def test_a_bad_file_does_not_hinder_the_others(site, tmp_path):
 def test_after_ten_failures_in_a_row_the_rest_is_given_up(site, tmp_path):
     remotes = [Remote(tmp_path / f"c{i}", 5, "sha256:00") for i in range(200)]
     with pytest.raises(InputProblem, match="10 files in a row could not be fetched; the last one is refused"):
-        download(remotes, lambda r, _: (f"{site.address}/none", {}), title="", patience=HASTY, progress=False)
+        download(remotes, lambda r, _: (f"{site.address}/none", {}), title="", retries=FAST, progress=False)
     assert len(site.requests) < 60
 
 
@@ -261,7 +261,7 @@ def test_a_folder_that_cannot_be_written_is_one_problem(site, tmp_path):
     (tmp_path / "folder").write_text("a file")
     with pytest.raises(InputProblem, match="cannot be written"):
         fetch(site, tmp_path / "folder")
-    with pytest.raises(InputProblem, match="cannot be written"), files.alone(tmp_path / "folder"):
+    with pytest.raises(InputProblem, match="cannot be written"), files.locked_folder(tmp_path / "folder"):
         pass
 
 
@@ -285,9 +285,9 @@ def test_too_little_room_is_told_before_anything_starts(tmp_path):
 
 def test_two_downloads_into_one_folder_do_not_mix(tmp_path):
     with (
-        files.alone(tmp_path),
+        files.locked_folder(tmp_path),
         pytest.raises(InputProblem, match="another download into this folder is running"),
-        files.alone(tmp_path),
+        files.locked_folder(tmp_path),
     ):
         pass
 
@@ -315,7 +315,7 @@ def recorded(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def repository(site, tmp_path):
-    """A git repository in CREMA-D's layout, whose videos the site gives out; its clips by name."""
+    """A git repository in CREMA-D's layout, whose videos the site offers; its clips by name."""
     if GIT is None:
         pytest.skip("git is not installed")
     root = tmp_path / "origin"
@@ -342,7 +342,7 @@ def repository(site, tmp_path):
 def obtain_cremad(site, repository, folder, lfs="lfs", **options):
     servers = [f"{site.address}/{server}" for server in lfs.split()]
     return cremad.obtain(
-        folder, repositories=[repository], lfs=servers, patience=HASTY, progress=False, **options
+        folder, repositories=[repository], lfs=servers, retries=FAST, progress=False, **options
     )  # fmt: skip
 
 
@@ -442,7 +442,7 @@ def test_cremad_goes_on_with_the_mirror(site, repository, tmp_path, caplog, firs
 
 def test_cremad_nobody_gives_out_videos(site, repository, tmp_path):
     url, clips = repository
-    with pytest.raises(InputProblem, match="no Git-LFS server gives out"):
+    with pytest.raises(InputProblem, match="no Git-LFS server offers"):
         obtain_cremad(site, url, tmp_path / "cremad", lfs="refusing babbling")
     assert read_pointer(tmp_path / "cremad" / "VideoFlash" / "1001_DFA_ANG_XX.flv") is not None
 
@@ -452,7 +452,7 @@ def test_cremad_one_object_is_gone(site, repository, tmp_path):
     del site.files[f"/objects/{sha256(clips['1001_DFA_ANG_XX.flv'])}"]
     problems = obtain_cremad(site, url, tmp_path / "cremad")
     assert [p.file.split("/")[-1] for p in problems] == ["9003_DFA_ANG_XX.flv", "1001_DFA_ANG_XX.flv"]
-    assert "given out by none" in str(problems[1])
+    assert "offered by none" in str(problems[1])
 
 
 def test_cremad_asks_for_many_addresses_at_once(site, tmp_path):
@@ -471,7 +471,7 @@ def test_cremad_repository_that_cannot_be_cloned(tmp_path):
     if GIT is None:
         pytest.skip("git is not installed")
     with pytest.raises(InputProblem, match="could not be cloned"):
-        cremad.obtain(tmp_path, repositories=[f"file://{tmp_path}/nowhere", "--upload-pack=touch x"], patience=HASTY)
+        cremad.obtain(tmp_path, repositories=[f"file://{tmp_path}/nowhere", "--upload-pack=touch x"], retries=FAST)
     assert not (tmp_path / "VideoFlash").exists()
 
 
@@ -529,7 +529,7 @@ def publish(site, archives, record=True):
 
 def obtain_ravdess(site, folder, **options):
     return ravdess.obtain(
-        folder, **{"zenodo": site.address, "patience": HASTY, "progress": False, "actors": [1, 2], **options}
+        folder, **{"zenodo": site.address, "retries": FAST, "progress": False, "actors": [1, 2], **options}
     )
 
 

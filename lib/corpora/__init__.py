@@ -1,1 +1,1 @@
-"""From a folder of videos to the table of clips; obtaining the videos."""
+"""From a folder of videos to the table of clips; downloading the videos."""

@@ -1,4 +1,4 @@
-"""A corpus is one record: all that the study has to know of it. `lib.corpora.registry` lists them."""
+"""The record that describes a corpus to the study. `lib.corpora.registry` lists all records."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pandas as pd
 
 from lib.base.problems import InputProblem
 
-#: Frames a second of both corpora.
+#: Frames per second of both corpora.
 FPS = 30000 / 1001
 
-#: Assumption that says how a corpus' clips are cut into windows, by what the corpus is for.
+#: Name of the assumption that decides how a corpus' clips are cut into windows, by the corpus' role.
 ROLES = {"training": "window_rule", "transfer": "transfer_window_rule"}
 
 
 class Shown(NamedTuple):
-    """What a clip shows, by its file's name."""
+    """What a clip shows according to its file name."""
 
     actor: int
     emotion: str
@@ -38,24 +38,24 @@ class Rendering:
     ending, fourcc
         Suffix and codec of a video.
     first_actor, most_actors
-        Number of the first actor, beyond the real ones, so that nobody takes these for real people; and how many
-        numbers there are.
+        Number of the first actor, above the real numbers, so that nobody mistakes drawn actors for real people; and
+        the number of actors that can be drawn.
     frames
         Frames of a clip at the quantiles of `lib.synthetic.corpus`, as in the real corpus.
     shares
-        Clips of each emotion relative to each other.
+        Relative frequency of each emotion.
     takes
-        Gives the names of all clips that an actor could play with an emotion, as the real corpus has them.
+        Returns the names of all clips that the real corpus' design has for an actor and an emotion.
     shown
-        Reads such a name; ValueError for another one.
+        Reads such a name; raises ValueError for any other.
     folder
-        Gives the folder of an actor's clips, below the corpus' own.
+        Returns the folder of an actor's clips, relative to the corpus' folder.
     sentences
-        The order of an actor's clips; empty where it is that of the emotions.
+        The order of an actor's clips; if empty, they are ordered by emotion.
     broken
         Whether a few clips are cut short, as in the real corpus.
     tables
-        Gives the tables beside the videos from the actors and the clips' names: header and rows, by file name.
+        Returns the corpus' tables for the actors and the clips' names: header and rows, by file name.
     """
 
     studio: str
@@ -75,22 +75,22 @@ class Rendering:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus as the study sees it.
+    """What the study needs to know of a corpus.
 
     Attributes
     ----------
     name, title
-        In paths, files and on command lines (``cremad``); as its publishers write it (``CREMA-D``).
+        The name in paths, files and on command lines (``cremad``); the name that its publishers use (``CREMA-D``).
     role
-        Networks are trained on a corpus for ``training``, and only tested on one for ``transfer``.
+        ``training``: networks are trained and tested on it. ``transfer``: they are only tested on it.
     list_clips
-        The adapter: gives the table of clips (`lib.corpora.folder.CLIP_COLUMNS`) in a folder, and its problems.
+        Returns the table of clips (`lib.corpora.folder.CLIP_COLUMNS`) in a folder, and its problems.
     options
-        Parameters of `list_clips` and the assumptions that set them.
+        Parameters of `list_clips`, each with the name of the assumption that sets it.
     actors, clips
-        The published actors, and how many published clips `list_clips` takes.
+        The numbers of the published actors, and the number of published clips that `list_clips` selects.
     rendering
-        How to draw a small corpus in its layout; None where nobody has to.
+        How to draw a small corpus in its layout, or None.
     """
 
     name: str
@@ -104,14 +104,14 @@ class Corpus:
 
     @property
     def window_rule(self) -> str:
-        """Assumption that says how the clips are cut into windows."""
+        """Name of the assumption that decides how the clips are cut into windows."""
         return ROLES[self.role]
 
     @property
     def cuts(self) -> tuple[str, ...]:
-        """Assumptions that decide the sequences, beside those that decide the faces."""
+        """Names of the assumptions that decide the sequences, in addition to those that decide the faces."""
         return (self.window_rule, "window_minimum_frames", "window_trimmed_frames", "window_face_share")
 
     def listed(self, folder: Path, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, list[InputProblem]]:
-        """Call the adapter with its options as `settings` have them."""
+        """Call `list_clips` with the options that `settings` give."""
         return self.list_clips(folder, **{option: settings[name] for option, name in self.options.items()})

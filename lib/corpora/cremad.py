@@ -1,8 +1,8 @@
-"""CREMA-D's folder as the table of clips that all corpora share.
+"""CREMA-D's folder as the table of clips, which has the same columns for all corpora.
 
 Layout (Cao et al. 2014, https://github.com/CheyneyComputerScience/CREMA-D): ``VideoFlash/*.flv`` named
-``{actor}_{sentence}_{emotion}_{level}``, and ``VideoDemographics.csv`` with a line an actor. What CREMA-D's
-own records tell without any video is in `lib.corpora.records`.
+``{actor}_{sentence}_{emotion}_{level}``, and ``VideoDemographics.csv`` with one row per actor. What is known of
+CREMA-D without its videos is in `lib.corpora.records`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _NAME = re.compile(rf"(\d{{4}})_({'|'.join(SENTENCES)})_({'|'.join(CREMAD_CODES)
 
 
 def parse_name(clip: str) -> dict:
-    """Give actor (int), sentence, emotion and level of the file stem `clip`; ValueError if it has none."""
+    """Return actor (int), sentence, emotion and level of the file stem `clip`; raise ValueError for any other name."""
     match = _NAME.fullmatch(clip)
     if match is None:
         raise ValueError(f"{clip!r} is not ACTOR_SENTENCE_EMOTION_LEVEL such as 1001_DFA_ANG_XX")
@@ -59,7 +59,7 @@ def read_demographics(path: str | os.PathLike) -> pd.DataFrame:
     Raises
     ------
     InputProblem
-        Where the file is missing, is no such table or gives an actor twice.
+        If the file is missing, is not such a table or lists an actor twice.
     """
     remedy = "take VideoDemographics.csv from CREMA-D's repository"
     try:
@@ -110,7 +110,7 @@ def list_clips(folder: str | os.PathLike) -> tuple[pd.DataFrame, list[InputProbl
     Raises
     ------
     InputProblem
-        Where there is no folder ``VideoFlash`` or it holds no file.
+        If there is no folder ``VideoFlash`` or it has no file.
     """
     folder = Path(folder)
     videos = folder / "VideoFlash"

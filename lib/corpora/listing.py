@@ -1,4 +1,4 @@
-"""The table of clips of a study's corpus: what lies in its folder, which files they are, what is left out."""
+"""The table of clips of a study's corpus: the files in its folder, their checksums, and the clips left out."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ _COLUMNS = ["file", "bytes", "mtime_ns", "sha256"]
 def listed(
     corpus: str, folder: Path, settings: Mapping[str, Any], made: Path, actors: int | None = None
 ) -> tuple[pd.DataFrame, list[InputProblem]]:
-    """Clips of a corpus as clips.csv holds them, and every file that is not used.
+    """List the clips of a corpus, as in clips.csv, and every file that is not used.
 
     Parameters
     ----------
     corpus, folder
-        One of `lib.corpora.registry.CORPORA`, and where it lies.
+        A key of `lib.corpora.registry.CORPORA`, and the corpus' folder.
     settings
         The study's assumptions.
     made
-        Folder of what is made of it, which keeps the checksums, see `checksums`.
+        Folder of the files made from the corpus. It keeps the checksums, see `checksums`.
     actors
-        Only so many of them, from the first; None for all.
+        Number of actors to list, from the first; None for all.
 
     Returns
     -------
     tuple
-        The adapter's table, less the clips that ``leave_out`` names, with the columns ``finding`` (``""`` where
-        none) and ``sha256`` of the video, whose path is relative to the workspace where it lies below it; and the
-        problems, among them those clips.
+        The table of `Corpus.list_clips` without the clips whose finding is in ``leave_out``, and with the columns
+        ``finding`` (``""`` for none) and ``sha256`` (of the video). Paths below the workspace are relative to it.
+        And the problems, including the clips left out.
 
     Raises
     ------
     InputProblem
-        If the folder holds no clip, or one cannot be read to its end.
+        If the folder has no clip, or a clip cannot be read to its end.
     """
     clips, problems = CORPORA[corpus].listed(folder, settings)
     clips = clips[clips["actor"].isin(sorted(set(clips["actor"]))[:actors])].reset_index(drop=True)
@@ -61,14 +61,14 @@ def listed(
 
 
 def state(corpus: str, folder: Path, settings: Mapping[str, Any], made: Path, actors: int | None = None) -> str:
-    """Digest of all that `listed` gives: another one as soon as a file is added, removed or overwritten."""
+    """Digest of what `listed` returns: it changes when a file is added, removed or overwritten."""
     clips, problems = listed(corpus, folder, settings, made, actors)
     text = clips.to_csv(index=False) + problem_table(problems).to_csv(index=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _findings(folder: Path) -> pd.DataFrame:
-    """What is known of single clips, by clip: the records', or those of a twin in `folder`."""
+    """Findings on single clips, indexed by clip: those of the records, or of the twin in `folder`."""
     own = folder / FINDINGS
     return pd.read_csv(own if own.exists() else committed("cremad_findings.csv", RECORDS)).set_index("clip")
 
@@ -95,7 +95,7 @@ def _from_workspace(path: str) -> str:
 
 
 def checksums(files: Iterable[str], memory: str | os.PathLike, title: str) -> list[str]:
-    """SHA-256 of each of `files`; those with the size and time of the last call come from the table `memory`."""
+    """SHA-256 of each of `files`; a file with unchanged size and time is not read but looked up in `memory` (CSV)."""
     files = list(files)
     try:
         known = pd.read_csv(memory, dtype={"file": str, "sha256": str})[_COLUMNS]

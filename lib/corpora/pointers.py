@@ -1,4 +1,4 @@
-"""Git-LFS pointers: what a clone without git-lfs holds in place of its videos, and what they tell."""
+"""Git-LFS pointers: the small files that a clone without git-lfs has in place of its videos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lib.base.problems import InputProblem
 
-#: A longer list of pointers becomes one problem that names the first of them.
+#: More pointers than this are reported as one problem that names the first of them.
 LISTED = 20
 _REMEDY = "run `git lfs pull` in the clone, or download the corpus again with git-lfs installed"
 _LONGEST = 1024  # bytes; the Git-LFS specification's upper limit
@@ -22,14 +22,14 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Pointer:
-    """What a pointer names: the real file's SHA-256 (64 hexadecimal digits) and its size in `bytes`."""
+    """What a pointer states: the real file's SHA-256 (64 hexadecimal digits) and its size in `bytes`."""
 
     sha256: str
     bytes: int
 
 
 def read_pointer(path: str | os.PathLike) -> Pointer | None:
-    """Pointer that the file `path` holds, or None where it is a real file.
+    """Read the pointer in the file `path`; return None if it is a real file.
 
     Format: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
     """
@@ -45,9 +45,8 @@ def usable(files: Iterable[Path]) -> tuple[list[Path], list[InputProblem]]:
     Returns
     -------
     tuple
-        The files that hold something, in the given order; and a problem for each file that is a folder,
-        unreadable or empty. Pointers are listed one by one up to `LISTED`, else as one problem that counts
-        them.
+        The usable files in the given order; and a problem for each file that is a folder, unreadable, empty or a
+        pointer. More than `LISTED` pointers are one problem that counts them.
     """
     good, problems, pointers = [], [], []
     for path in files:

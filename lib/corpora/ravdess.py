@@ -1,4 +1,4 @@
-"""RAVDESS' folders as the table of clips that all corpora share.
+"""RAVDESS' folders as the table of clips, which has the same columns for all corpora.
 
 Layout (Livingstone & Russo 2018, Zenodo record 1188976): ``Actor_NN/MM-VV-EE-II-SS-RR-AA.mp4``, as the
 archives ``Video_Speech_Actor_NN.zip`` unpack, with or without a folder named after the archive around it.
@@ -32,7 +32,7 @@ _NAME = re.compile(r"(0[1-3])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(\d{2})",
 
 
 def parse_name(clip: str) -> dict:
-    """Give what the file stem `clip` states, as codes; ValueError if it is outside the scheme.
+    """Return the codes in the file stem `clip`; raise ValueError if it does not follow the scheme.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def parse_name(clip: str) -> dict:
 def list_clips(folder: str | os.PathLike, modality: str = "01") -> tuple[pd.DataFrame, list[InputProblem]]:
     """Speech clips of RAVDESS, or of a corpus in its layout, that show one of the six emotions.
 
-    Calm and surprised are left out, as in the paper; song and the other modalities too, which it does not mention.
+    Calm and surprised are left out, as in the paper; so are song and the other modalities, which it does not mention.
 
     Parameters
     ----------
@@ -62,15 +62,15 @@ def list_clips(folder: str | os.PathLike, modality: str = "01") -> tuple[pd.Data
     -------
     tuple
         The table of usable clips (the columns of `lib.corpora.folder.CLIP_COLUMNS`; age, race and ethnicity are not
-        published by actor), and the problems: every wanted file that is not used, and every file name outside
-        the scheme.
+        published by actor), and the problems: every file of these clips that cannot be used, and every file whose name
+        does not follow the scheme.
 
     Raises
     ------
     InputProblem
-        Where `folder` holds no such clip.
+        If `folder` has no such clip.
     ValueError
-        Where `modality` is none that holds pictures.
+        If `modality` is not one with pictures.
     """
     if modality not in ("01", "02"):
         raise ValueError(f"modality must be '01' or '02', not {modality!r}")
@@ -98,7 +98,7 @@ def _wanted(modality: str, clip: str) -> dict | None:
     }
 
 
-#: The emotions of a rendered corpus: a few clips are calm or surprised, which the study has to leave out.
+#: The emotions of a rendered corpus. A few clips are calm or surprised; the study has to leave them out.
 _SHOWN = RAVDESS_CODES | {"02": "calm", "08": "surprised"}
 
 
@@ -109,8 +109,8 @@ def _takes(actor: int, emotion: str) -> list[str]:
 
 
 def _shown(name: str) -> Shown:
-    said = parse_name(name)
-    return Shown(said["actor"], _SHOWN[said["emotion"]], said["statement"], _INTENSITIES[said["intensity"]])
+    codes = parse_name(name)
+    return Shown(codes["actor"], _SHOWN[codes["emotion"]], codes["statement"], _INTENSITIES[codes["intensity"]])
 
 
 CORPUS = Corpus(

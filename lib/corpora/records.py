@@ -1,9 +1,9 @@
-"""What CREMA-D's own records tell without any video: clips, lengths, actors, crowd votes.
+"""What is known of CREMA-D without its videos: clips, lengths, actors, crowd votes.
 
 A clone of https://github.com/CheyneyComputerScience/CREMA-D without git-lfs holds a Git-LFS pointer in place of
 every media file, and a pointer states the file's size and SHA-256. The sound is 16 kHz, 16 bit, mono with a
 header of 44 bytes, so its size gives the clip's duration. `read_clone` reads such a clone (or a full one);
-``records/`` holds its compact form, which `clips` reads on any machine.
+``records/`` has the result as committed tables, which `clips` reads.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from lib.corpora.pointers import Pointer, read_pointer
 
 RECORDS = ROOT / "records"
 
-#: Checksums of the committed tables, in the form of ``sha256sum``.
+#: File with the checksums of the committed tables, in the format of ``sha256sum``.
 SUMS = "SHA256SUMS"
 
-_EDITED = {"claims.csv"}  # by hand, for each new claim; notebook 08 computes all of it again
+_EDITED = {"claims.csv"}  # edited by hand for each new claim, so without checksum; notebook 08 recomputes it
 
 #: The crowd's answers, in the order of the columns of CREMA-D's ``tabulatedVotes.csv``.
 VOTES = {"A": "angry", "D": "disgust", "F": "fear", "H": "happy", "N": "neutral", "S": "sad"}
 
-#: Clips that CREMA-D's README calls bad, with its reason.
+#: Clips that CREMA-D's README calls bad, with the reason it gives.
 BAD = {
     "1076_MTI_NEU_XX": "README: the video has 3 frames",
     "1076_MTI_SAD_XX": "README: the video shows an error picture and no face",
     "1064_TIE_SAD_XX": "README: the video has 18 frames and states no duration",
 }
 
-#: The one whose label holds for a part of it only, by the same README.
+#: The clip whose label is right for a part of it only, according to the same README.
 MIXED = {"1064_IEO_DIS_MD": "README: the video runs about a minute and shows all emotions"}
 
 _WAV_HEADER, _WAV_RATE = 44, 32000  # bytes, bytes a second
@@ -51,7 +51,7 @@ _USUAL_RATE = (30_000, 300_000)  # FLV bytes a second of sound; all but four cli
 
 @dataclass(frozen=True)
 class Records:
-    """Tables of a clone: `clips`, `actors`, `votes` (a clip's face-only answers) and `findings`."""
+    """Tables of a clone: `clips`, `actors`, `votes` (of raters who saw the face only) and `findings`."""
 
     clips: pd.DataFrame
     actors: pd.DataFrame
@@ -60,12 +60,12 @@ class Records:
 
 
 def committed(name: str, folder: str | os.PathLike = RECORDS) -> Path:
-    """Path of a committed table of ``records/`` or ``paper/``: a digit changed in it would be a wrong number, no error.
+    """Path of a committed table of ``records/`` or ``paper/``, checked, since a changed digit would go unnoticed.
 
     Raises
     ------
     InputProblem
-        If it is not the file that ``SHA256SUMS`` beside it names. In a folder without that list nothing is compared.
+        If its SHA-256 is not the one in ``SHA256SUMS``. In a folder without that file nothing is compared.
     """
     path, sums = Path(folder) / name, Path(folder) / SUMS
     try:
@@ -85,7 +85,7 @@ def committed(name: str, folder: str | os.PathLike = RECORDS) -> Path:
 
 
 def _media(path: Path) -> Pointer:
-    """Size and SHA-256 of the media file `path`, or of the one that it points to."""
+    """Size and SHA-256 of the media file `path`, or of the file that the pointer `path` stands for."""
     try:
         pointer = read_pointer(path)
         if pointer is None:
@@ -97,7 +97,7 @@ def _media(path: Path) -> Pointer:
 
 
 def _read_votes(path: Path) -> pd.DataFrame:
-    """Face-only votes of ``tabulatedVotes.csv``: rows 2xxxxx (1xxxxx is voice, 3xxxxx voice and face)."""
+    """Read the votes on the face only from ``tabulatedVotes.csv``: rows 2xxxxx (1xxxxx: voice, 3xxxxx: both)."""
     try:
         raw = pd.read_csv(path, index_col=0)
         face = raw[raw.index // 100_000 == 2]
@@ -108,7 +108,7 @@ def _read_votes(path: Path) -> pd.DataFrame:
 
 
 def _findings(clips: pd.DataFrame, sounds: pd.Series) -> pd.DataFrame:
-    """Bad and mixed clips by CREMA-D's README, and clips that the pointers themselves make suspicious."""
+    """List clips that CREMA-D's README calls bad or mixed, and clips with suspicious pointers."""
     named = [(clip, kind, why) for kind, known in (("bad", BAD), ("mixed", MIXED)) for clip, why in known.items()]
     rows = [row for row in named if row[0] in set(clips["clip"])]
     for _, same in clips.groupby(sounds):
@@ -142,7 +142,7 @@ def read_clone(folder: str | os.PathLike) -> Records:
     Raises
     ------
     InputProblem
-        Where a file is missing or of another form, or a name is outside CREMA-D's scheme.
+        If a file is missing or has another format, or a name does not follow CREMA-D's scheme.
     """
     folder = Path(folder)
     videos = sorted((folder / "VideoFlash").glob("*.flv"))
@@ -184,8 +184,7 @@ def clips(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per clip: clip, actor, emotion, sentence, level, sex, age, race, ethnicity, seconds (of the sound),
-        frames (int, `frames_of` the seconds), flv_bytes, flv_sha256, finding and reason (``""`` where nothing
-        is wrong).
+        frames (int, from `frames_of`), flv_bytes, flv_sha256, finding and reason (``""`` if there is no finding).
     """
     folder = Path(folder)
     table = pd.read_csv(committed("cremad_clips.csv", folder))
@@ -202,7 +201,7 @@ def clips(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
 
 
 def recorded(table: pd.DataFrame, folder: str | os.PathLike = RECORDS) -> pd.Series:
-    """Whether each clip of a study is CREMA-D's own file: its SHA-256 is the one that the records have under its name.
+    """Whether each clip of a study is CREMA-D's published file, that is, has the SHA-256 that the records state.
 
     Parameters
     ----------
@@ -212,17 +211,17 @@ def recorded(table: pd.DataFrame, folder: str | os.PathLike = RECORDS) -> pd.Ser
     Returns
     -------
     pandas.Series
-        bool, with the index of `table`. Another video under a name of CREMA-D's, or a re-encoded one, is False.
+        bool, with the index of `table`. False for another video with a name from CREMA-D, or a re-encoded one.
     """
     published = pd.read_csv(committed("cremad_clips.csv", folder)).set_index("clip")["flv_sha256"]
     return table["clip"].map(published).eq(table["sha256"])
 
 
 def missing_clips(table: pd.DataFrame) -> pd.DataFrame:
-    """Clips of the full design that `table` lacks: every actor says every sentence in every emotion.
+    """Clips of CREMA-D's full design that are not in `table`.
 
-    The design has 82 clips an actor: sentence IEO neutral once and the other five emotions at three levels,
-    the other eleven sentences in six emotions at no stated level.
+    Every actor says every sentence in every emotion, 82 clips per actor: sentence IEO once as neutral and in the other
+    five emotions at three levels, the other eleven sentences in six emotions at no stated level.
     """
     names = [
         f"{actor}_{sentence}_{code}_{level}"

@@ -1,8 +1,8 @@
-"""What is recorded of the real corpora, clip by clip, so that a drawn corpus can follow it: its twin.
+"""What is recorded of each clip of the real corpora, so that a drawn corpus, the twin, can follow it.
 
-A twin has the real design with its missing clips, lengths and people. A clip of CREMA-D's twin shows what the
-raters of the real clip saw in the face: its expression is mixed by their votes, its label is the emotion asked for.
-Nobody voted on RAVDESS' clips here, so those of its twin show the emotion that their name states.
+A twin has the design of the real corpus, its missing clips, lengths and actors' demographics. A clip of CREMA-D's twin
+shows what the raters of the real clip saw: its expression is a mixture by their votes, its label is the emotion asked
+of the actor. There are no votes on RAVDESS' clips here, so those of its twin show the emotion that their name states.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from lib.base.emotions import EMOTIONS
 from lib.corpora import records
 from lib.corpora.corpus import FPS
 
-#: Table in a twin's folder: its bad and mixed clips, as ``records/cremad_findings.csv`` has the real ones.
+#: Table in a twin's folder that lists its bad and mixed clips, in the form of ``records/cremad_findings.csv``.
 FINDINGS = "twin_findings.csv"
 
-#: Frames of the videos that are shorter or longer than their sound, as `lib.corpora.records` says of them.
+#: Frames of the videos that are shorter or longer than their sound, see `lib.corpora.records`.
 _FRAMES = {"1076_MTI_NEU_XX": 3, "1064_TIE_SAD_XX": 18, "1064_IEO_DIS_MD": round(60 * FPS)}
 _WITHOUT_FACE = "1076_MTI_SAD_XX"
 
@@ -43,15 +43,15 @@ class Recorded(NamedTuple):
     Attributes
     ----------
     name
-        Its file's stem, with the drawn actor's number.
+        Its file stem, with the drawn actor's number.
     frames
         Its length.
     mixtures
-        The expressions that it shows one after another; empty where its name alone says what it shows.
+        The expressions that it shows one after another; if empty, it shows the emotion in its name.
     person
-        The actor, or None where nothing is published.
+        What is published of the actor, or None.
     face
-        Whether it shows a face at all.
+        Whether it shows a face.
     """
 
     name: str
@@ -68,13 +68,13 @@ class Twin:
     Attributes
     ----------
     shift
-        What a real actor's number and a drawn one's differ by, so that nobody takes these for the real people.
+        Added to a real actor's number to give the drawn one's, so that nobody mistakes drawn actors for real people.
     actors
         Numbers of the drawn actors.
     clips
-        Gives all clips, by actor.
+        Returns all clips, ordered by actor.
     findings
-        Gives the table ``clip, finding, reason`` of the bad and mixed ones.
+        Returns the table ``clip, finding, reason`` of the bad and mixed clips.
     """
 
     shift: int
@@ -83,7 +83,7 @@ class Twin:
     findings: Callable[[], pd.DataFrame]
 
 
-_CREMAD, _RAVDESS = 8000, 50  # RAVDESS' names leave two digits; an odd number stays a man's
+_CREMAD, _RAVDESS = 8000, 50  # RAVDESS' names have two digits for the actor; odd numbers stay male
 
 
 def _drawn(name: str) -> str:

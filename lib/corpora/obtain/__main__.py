@@ -19,12 +19,12 @@ LISTED = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 if everything wanted is there and verified, 1 if something is missing, 130 after Ctrl-C."""
+    """Run the command; return 0 if all files are there and verified, 1 if one is missing, 130 after Ctrl-C."""
     parser = _parser()
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     corpora = ["cremad", "ravdess"] if options.corpus == "all" else [options.corpus]
-    if options.corpus == "all" and options.actors:  # one whose actors are not among them is not asked for
+    if options.corpus == "all" and options.actors:  # skip a corpus of which no actor is named
         corpora = [corpus for corpus in corpora if any((a > 1000) == (corpus == "cremad") for a in options.actors)]
     folder = options.to if options.to else workspace() / "data" / "corpora"
     folders = {corpus: folder / corpus for corpus in corpora}
@@ -71,7 +71,7 @@ def _obtain(corpus: str, folder: Path, options: argparse.Namespace) -> list[Inpu
 
 
 def _folder(text: str) -> Path:
-    """A folder of the command line; argparse's error for the home of a user who does not exist."""
+    """Path of a folder named on the command line; argparse's error for the home of an unknown user."""
     path = os.path.expanduser(text)
     if path.startswith("~"):
         raise argparse.ArgumentTypeError(f"{text}: there is no such user; name the folder in full")
@@ -81,19 +81,19 @@ def _folder(text: str) -> Path:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lib.corpora.obtain",
-        description="Fetch the paper's corpora from their publishers, resumed after a break, and verify them.",
+        description="Download the paper's corpora from their publishers, resume after an interruption, verify.",
     )
     parser.add_argument("corpus", choices=["cremad", "ravdess", "all"])
     parser.add_argument("--to", type=_folder, metavar="FOLDER", help="where cremad/ and ravdess/ go [data/corpora]")
     parser.add_argument(
-        "--folder", type=_folder, help="the corpus' own folder instead, e.g. a clone that holds pointers"
+        "--folder", type=_folder, help="the corpus' own folder instead, e.g. a clone with Git-LFS pointers"
     )
     parser.add_argument("--actors", type=int, nargs="+", metavar="N", help="only these, e.g. 1001 1002, or 1 2")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     crema = parser.add_argument_group("CREMA-D")
     crema.add_argument(
         "--mirror", default="github", metavar="NAME",
-        help="github, gitlab, or a repository's address; the other of the two is asked where one refuses [github]",
+        help="github, gitlab, or a repository's address; the other is used if one fails [github]",
     )  # fmt: skip
     crema.add_argument("--lfs", nargs="+", metavar="URL", help="its Git-LFS server [the repository's own]")
     rav = parser.add_argument_group("RAVDESS")

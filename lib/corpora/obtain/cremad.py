@@ -1,8 +1,8 @@
-"""CREMA-D from its Git-LFS repository: the clone brings pointers and tables, the videos follow one by one.
+"""Download CREMA-D from its Git-LFS repository: first a clone with pointers and tables, then the videos.
 
-A pointer is replaced in place by its video, so an unfinished download is an ordinary pointer clone, and a clone
-or a GitHub zip that a user already has is completed by the same command. Every clip must have the size and SHA-256
-of CREMA-D's committed records, whatever a pointer says; ``pointers.csv`` lists what was asked for. git-lfs is not
+Each pointer is replaced by its video, so an unfinished download is an ordinary clone with pointers, and the same
+command completes a clone or a GitHub zip that a user already has. Every clip must have the size and SHA-256 of
+CREMA-D's committed records, whatever its pointer states; ``pointers.csv`` lists the requested files. git-lfs is not
 needed: its batch protocol is two requests (https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md).
 """
 
@@ -21,9 +21,9 @@ import pandas as pd
 from lib.base.files import write_table
 from lib.base.problems import InputProblem
 from lib.corpora.cremad import parse_name
-from lib.corpora.obtain.files import Remote, alone, check_space, gigabytes, verify
+from lib.corpora.obtain.files import Remote, check_space, gigabytes, locked_folder, verify
 from lib.corpora.obtain.lfs import Store
-from lib.corpora.obtain.transfer import PATIENT, Patience, download
+from lib.corpora.obtain.transfer import RETRIES, Retries, download
 from lib.corpora.pointers import Pointer, read_pointer
 from lib.corpora.records import RECORDS, committed
 
@@ -57,31 +57,31 @@ def obtain(
     lfs: Sequence[str] | None = None,
     actors: Iterable[int] | None = None,
     parallel: int = 4,
-    patience: Patience = PATIENT,
+    retries: Retries = RETRIES,
     progress: bool = True,
 ) -> list[InputProblem]:
-    """Bring CREMA-D's videos and tables into `folder`, or complete what is there.
+    """Download CREMA-D's videos and tables into `folder`, or complete what is there.
 
     Parameters
     ----------
     repositories
-        Addresses for git; the next is asked where one refuses.
+        Addresses for git; if one fails, the next is used.
     lfs
-        Addresses of their Git-LFS servers; by default derived from `repositories` as git-lfs does.
+        Addresses of their Git-LFS servers; by default derived from `repositories`, as git-lfs does.
     actors
         Actors whose videos are wanted; all by default.
 
     Returns
     -------
     list of InputProblem
-        One for each of CREMA-D's clips that is not there with the size and SHA-256 of the records.
+        One for each clip that is missing or does not have the size and SHA-256 of the records.
 
     Raises
     ------
     InputProblem
-        Where there is no repository to clone, no room, or nothing to be got from any server.
+        If no repository can be cloned, the disk is full, or no server has the videos.
     """
-    with alone(folder):
+    with locked_folder(folder):
         if not (folder / VIDEOS).is_dir():
             check_space(folder, _CLONE_BYTES)
             _clone(folder, repositories)
@@ -102,19 +102,19 @@ def obtain(
         )  # fmt: skip
         check_space(folder, size - sum(r.part.stat().st_size for r in missing if r.part.exists()))
         if missing:
-            store = Store(lfs or [f"{url}/info/lfs" for url in repositories], missing, patience)
+            store = Store(lfs or [f"{url}/info/lfs" for url in repositories], missing, retries)
             problems += download(
-                missing, store.locate, title="CREMA-D", parallel=parallel, patience=patience, progress=progress
+                missing, store.locate, title="CREMA-D", parallel=parallel, retries=retries, progress=progress
             )
     return problems
 
 
 def published(folder: Path) -> tuple[dict[str, Pointer], list[Path]]:
-    """Pointer of every video by file name, and the videos of which none is known.
+    """Pointer of every video by file name, and the videos for which no pointer is known.
 
-    CREMA-D's committed records (`lib.corpora.records`) come first, so that no mirror decides what the data is; of
-    another clip in CREMA-D's layout the pointer that lies in `folder`, then the folder's manifest. Files outside
-    CREMA-D's naming are left alone.
+    For CREMA-D's clips it is taken from the committed records (`lib.corpora.records`), so that no mirror decides what
+    the data is; for other clips in CREMA-D's layout from the pointer in `folder`, else from the folder's manifest.
+    Files whose name does not follow CREMA-D's scheme are ignored.
     """
     recorded = _recorded()
     known = load_manifest(folder / MANIFEST) | recorded
@@ -144,7 +144,7 @@ def _recorded() -> dict[str, Pointer]:
 
 
 def read_manifest(folder: Path) -> tuple[dict[str, Pointer], list[InputProblem]]:
-    """Bring the folder's ``pointers.csv`` up to date with `published`; its pointers, and videos without one."""
+    """Update the folder's ``pointers.csv`` from `published`; return its pointers, and videos without one."""
     manifest, unknown = published(folder)
     if manifest != load_manifest(folder / MANIFEST):
         rows = [(name, pointer.sha256, pointer.bytes) for name, pointer in manifest.items()]
@@ -154,7 +154,7 @@ def read_manifest(folder: Path) -> tuple[dict[str, Pointer], list[InputProblem]]
 
 
 def load_manifest(path: Path) -> dict[str, Pointer]:
-    """Pointers by file name from ``pointers.csv``; none where it does not exist, InputProblem where it is broken."""
+    """Read ``pointers.csv``: pointers by file name, empty if there is no file; InputProblem if it is damaged."""
     if not path.exists():
         return {}
     try:
@@ -175,16 +175,16 @@ def _clone(folder: Path, repositories: Sequence[str]) -> None:
     git = shutil.which("git")
     if git is None:
         raise InputProblem(folder, "git is not installed, which fetches CREMA-D's tables", "install git")
-    # Neither an installed git-lfs nor a password prompt may step in.
+    # Switch off an installed git-lfs and password prompts.
     environment = {**os.environ, "GIT_LFS_SKIP_SMUDGE": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    for left in folder.glob(".clone.*"):  # by a run that was killed
+    for left in folder.glob(".clone.*"):  # by a killed run
         shutil.rmtree(left, ignore_errors=True)
     reasons = []
     for repository in repositories:
         with tempfile.TemporaryDirectory(prefix=".clone.", dir=folder) as temporary:
             clone = Path(temporary) / "clone"
             commands = [
-                # A repository's symbolic links stay text, so that nothing is ever written through one.
+                # Symbolic links are checked out as text files, so that nothing is written through one.
                 [
                     "clone",
                     "--quiet",

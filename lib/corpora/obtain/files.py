@@ -1,4 +1,4 @@
-"""Files that a download leaves: what is published of each, whether it is that, and whether the disk has room."""
+"""Downloaded files: what is published of each, its verification, and the disk space needed."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from lib.base.problems import InputProblem
 
 log = logging.getLogger(__name__)
 
-_RESERVE = 100_000_000  # bytes left free on the disk, for what others write meanwhile
+_RESERVE = 100_000_000  # bytes kept free on the disk for other programs
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to fetch: its place, and what is published about it.
+    """A file to download: its path, and what is published about it.
 
     Attributes
     ----------
     path
-        Where it belongs.
+        Where it is saved.
     bytes
-        Its size, or None where it is not published.
+        Its size, or None if not published.
     checksum
-        ``sha256:...`` or ``md5:...``, or None where it is not published.
+        ``sha256:...`` or ``md5:...``, or None if not published.
     """
 
     path: Path
@@ -41,12 +41,12 @@ class Remote:
 
     @property
     def part(self) -> Path:
-        """Where it grows."""
+        """Path of the unfinished download."""
         return self.path.with_name(f".{self.path.name}.part")
 
 
 def digest(path: Path, algorithm: str, seen: Callable[[int], object] = lambda _: None) -> str:
-    """``algorithm:hex`` of a file's content; `seen` is told the bytes as they are read."""
+    """``algorithm:hex`` of a file's content; `seen` is called with the number of bytes of each piece read."""
     sum_ = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb") as file:
         while piece := file.read(1 << 20):
@@ -63,27 +63,27 @@ def holds(path: Path, remote: Remote) -> bool:
 
 
 def gigabytes(count: float) -> str:
-    """`count` bytes as a reader sees them, e.g. ``2.4 GB``."""
+    """`count` bytes as text, e.g. ``2.4 GB``."""
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def check_space(folder: Path, needed: float) -> None:
-    """Raise InputProblem if `folder` has no room for that many bytes (and a reserve of 100 MB)."""
+    """Raise InputProblem if the disk of `folder` has less than `needed` bytes and 100 MB free."""
     place = next(parent for parent in [folder, *folder.absolute().parents] if parent.exists())
     free = shutil.disk_usage(place).free
     log.info("Disk space needed: %s; free: %s", gigabytes(needed), gigabytes(free))
     if needed and free < needed + _RESERVE:
-        lacking = gigabytes(needed + _RESERVE - free)
+        missing = gigabytes(needed + _RESERVE - free)
         text = f"needs {gigabytes(needed)}, and {gigabytes(free)} are free"
-        raise InputProblem(folder, text, f"free another {lacking} or name another folder with --to")
+        raise InputProblem(folder, text, f"free another {missing} or name another folder with --to")
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold `folder` against a second download into it; raise InputProblem where one is running."""
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Lock `folder` against a second download into it; raise InputProblem if one is running."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".obtain.lock", "w")  # noqa: SIM115  held to the end
+        lock = open(folder / ".obtain.lock", "w")  # noqa: SIM115  closed at the end
     except OSError as error:
         text = f"cannot be written ({error.strerror})"
         raise InputProblem(folder, text, "check its permissions or name another folder with --to") from None
@@ -99,11 +99,11 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def verify(remotes: Iterable[Remote], *, title: str, progress: bool = True, parallel: int = 4) -> list[Remote]:
-    """Those of `remotes` that are not in their place with the published size and checksum."""
+    """Return those of `remotes` that are missing or do not have the published size and checksum."""
     remotes = list(remotes)
     with ThreadPoolExecutor(parallel) as pool:
         results = tqdm(
             pool.map(lambda remote: holds(remote.path, remote), remotes),
             total=len(remotes), desc=title, unit="file", disable=not progress,
         )  # fmt: skip
-        return [remote for remote, held in zip(remotes, results, strict=True) if not held]
+        return [remote for remote, right in zip(remotes, results, strict=True) if not right]

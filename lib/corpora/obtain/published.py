@@ -1,4 +1,4 @@
-"""What is published of a corpus' files, to compare those in a folder with."""
+"""What is published of a corpus' files, for comparison with the files in a folder."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _OF = {"cremad": _cremad, "ravdess": _ravdess}
 
 
 def published(corpus: str, folder: Path) -> tuple[list[Remote], str]:
-    """Clips with what is published of them, and which clips that is not known of.
+    """Clips with their published size and checksum, and a text that names the clips without these.
 
     Raises
     ------
     lib.base.problems.InputProblem
-        If the folder's record of them is damaged.
+        If the folder's list of them is damaged.
     """
     return _OF[corpus](folder) if corpus in _OF else ([], "the clips")
 
 
 def altered_archives(corpus: str, folder: Path) -> list[str]:
-    """Archives that were unpacked in `folder` without the checksum that the publisher states."""
+    """Archives unpacked in `folder` that did not have the published checksum."""
     if corpus != "ravdess":
         return []
     verified = ravdess.Ledger(folder).verified(ravdess.load_published(folder))

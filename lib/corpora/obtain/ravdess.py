@@ -1,6 +1,6 @@
-"""RAVDESS from its Zenodo record: an archive an actor, verified, unpacked and removed.
+"""Download RAVDESS from its Zenodo record: one archive per actor, verified, unpacked and removed.
 
-``record.csv`` remembers what Zenodo publishes about the archives, ``files.csv`` what was unpacked from which.
+``record.csv`` has what Zenodo publishes about the archives, ``files.csv`` which file was unpacked from which archive.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import requests
 
 from lib.base.files import write_table
 from lib.base.problems import InputProblem
-from lib.corpora.obtain.files import Remote, alone, check_space, digest, gigabytes, verify
-from lib.corpora.obtain.transfer import PATIENT, Patience, ask, download
+from lib.corpora.obtain.files import Remote, check_space, digest, gigabytes, locked_folder, verify
+from lib.corpora.obtain.transfer import RETRIES, Retries, ask, download
 from lib.corpora.obtain.unpacking import unpack
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ RAVDESS, Ryerson Audio-Visual Database of Emotional Speech and Song: the speech 
 
 FILES, PUBLISHED = "files.csv", "record.csv"
 _ARCHIVES = ".archives"
-_ARCHIVE_BYTES = 560_000_000  # of an actor's archive, about; for the estimate where the record is not known
-_UNPACKED = 0.55  # share of an archive that is its audio-video clips, a little more than half
+_ARCHIVE_BYTES = 560_000_000  # of an actor's archive, about; used if the record cannot be read
+_UNPACKED = 0.55  # share of the audio-video clips in an archive's size
 _COLUMNS = ["file", "bytes", "sha256", "archive", "archive_md5"]
 
 
@@ -57,41 +57,41 @@ def obtain(
     all_modalities: bool = False,
     keep_archives: bool = False,
     parallel: int = 2,
-    patience: Patience = PATIENT,
+    retries: Retries = RETRIES,
     progress: bool = True,
 ) -> list[InputProblem]:
-    """Bring RAVDESS' speech videos into ``folder/Actor_NN``, or complete what is there.
+    """Download RAVDESS' speech videos into ``folder/Actor_NN``, or complete what is there.
 
-    An archive that lies in `folder` is used and kept; one fetched here is removed once unpacked.
+    An archive that is already in `folder` is used and kept; a downloaded one is removed once unpacked.
 
     Parameters
     ----------
     zenodo
-        Address of Zenodo or of a server in its layout.
+        Address of Zenodo, or of a server with the same interface.
     actors
         Actors wanted, 1 to 24; all by default.
     all_modalities
-        Unpack the video-only clips too, which show the same takes.
+        Unpack the video-only clips too; they show the same takes.
     keep_archives
-        Keep fetched archives, in `folder`.
+        Keep downloaded archives, in `folder`.
 
     Returns
     -------
     list of InputProblem
-        One for each archive that could not be fetched, is not what it should be, or cannot be verified.
+        One for each archive that could not be downloaded, is not the published one, or cannot be verified.
 
     Raises
     ------
     InputProblem
-        Where there is no room.
+        If the disk is full.
     """
     modalities = ("01", "02") if all_modalities else ("01",)
     wanted = sorted(set(ACTORS if actors is None else actors))
     if not set(wanted) <= set(ACTORS):
         raise InputProblem(folder, "RAVDESS' actors are 1 to 24", "correct --actors")
-    with alone(folder):
+    with locked_folder(folder):
         ledger = Ledger(folder)
-        record = publish(folder, zenodo, patience)
+        record = publish(folder, zenodo, retries)
         altered = {archive for archive, right in ledger.verified(record).items() if right is False}
         here = ledger.complete(modalities, progress) - altered
         names = [archive_name(actor) for actor in wanted]
@@ -114,7 +114,7 @@ def obtain(
             try:
                 return ledger.add(remote.path, modalities, keep=keep_archives)
             except InputProblem:
-                remote.path.unlink(missing_ok=True)  # else it would be found and fail for ever
+                remote.path.unlink(missing_ok=True)  # else the next run would use it and fail again
                 raise
 
         given = [remote for remote in remotes if remote.path.parent == folder]
@@ -130,7 +130,7 @@ def obtain(
         problems += download(
             [remote for remote in remotes if remote not in given],
             lambda remote, _: (f"{zenodo}/records/{RECORD}/files/{remote.path.name}?download=1", {}),
-            title="RAVDESS", parallel=parallel, patience=patience, progress=progress, done=unpack_it,
+            title="RAVDESS", parallel=parallel, retries=retries, progress=progress, done=unpack_it,
         )  # fmt: skip
         if not any((folder / _ARCHIVES).glob("*")):
             shutil.rmtree(folder / _ARCHIVES, ignore_errors=True)
@@ -142,16 +142,16 @@ def obtain(
 
 
 def _place(folder: Path, name: str) -> Path:
-    """Where an archive lies: in `folder` if the user put it there, else among the fetched ones."""
+    """Path of an archive: in `folder` if the user put it there, else in the folder of downloaded archives."""
     return folder / name if (folder / name).is_file() else folder / _ARCHIVES / name
 
 
-def publish(folder: Path, zenodo: str, patience: Patience) -> dict[str, tuple[int, str]]:
-    """Size and checksum (``md5:...``) of each archive as the record states them, or as they are remembered."""
+def publish(folder: Path, zenodo: str, retries: Retries) -> dict[str, tuple[int, str]]:
+    """Size and checksum (``md5:...``) of each archive from Zenodo's record, or from ``record.csv`` if that fails."""
     path = folder / PUBLISHED
     try:
         with requests.Session() as session:
-            short = replace(patience, attempts=min(3, patience.attempts))  # one can go on without it
+            short = replace(retries, attempts=min(3, retries.attempts))  # the download can go on without it
             answer = ask(session, "GET", f"{zenodo}/api/records/{RECORD}", short).json()
         rows = [
             (str(file["key"]), int(file["size"]), str(file["checksum"]))
@@ -168,7 +168,7 @@ def publish(folder: Path, zenodo: str, patience: Patience) -> dict[str, tuple[in
 
 
 def load_published(folder: Path) -> dict[str, tuple[int, str]]:
-    """Size and checksum of each archive as remembered in ``record.csv``; none where that is missing or broken."""
+    """Size and checksum of each archive from ``record.csv``; empty if that is missing or damaged."""
     try:
         table = pd.read_csv(folder / PUBLISHED, dtype={"archive": str, "bytes": "int64", "checksum": str})
         rows = table[["archive", "bytes", "checksum"]].dropna().itertuples(index=False)
@@ -178,7 +178,7 @@ def load_published(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 class Ledger:
-    """What was unpacked into a folder, kept in its ``files.csv``."""
+    """The list of files unpacked into a folder, saved as its ``files.csv``."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -199,7 +199,7 @@ class Ledger:
         return [Remote(self.folder / row.file, int(row.bytes), f"sha256:{row.sha256}") for row in rows]
 
     def verified(self, record: dict[str, tuple[int, str]]) -> dict[str, bool | None]:
-        """Whether each unpacked archive had the checksum that `record` states; None where it states none."""
+        """Whether each unpacked archive had the checksum in `record`; None if `record` has none."""
         unpacked = self.table[["archive", "archive_md5"]].drop_duplicates().itertuples()
         return {
             row.archive: row.archive_md5 == record[row.archive][1] if row.archive in record else None
@@ -207,7 +207,7 @@ class Ledger:
         }  # fmt: skip
 
     def complete(self, modalities: tuple[str, ...], progress: bool = False) -> set[str]:
-        """Archives of whose files all are there, unaltered, in all of `modalities`."""
+        """Archives of which all files, in all of `modalities`, are there and unaltered."""
         remotes = self.remotes()
         altered = {remote.path for remote in verify(remotes, title="RAVDESS: verified", progress=progress)}
         whole = set()
@@ -218,7 +218,7 @@ class Ledger:
         return whole
 
     def add(self, archive: Path, modalities: tuple[str, ...], *, keep: bool) -> list[InputProblem]:
-        """Unpack `archive`, write down what came out of it, and remove it unless it is to be kept."""
+        """Unpack `archive`, list its files, and remove it unless `keep` is set."""
         rows, problems = unpack(archive, self.folder, modalities)
         md5 = digest(archive, "md5")
         with self._lock:

@@ -1,6 +1,6 @@
-"""Download many files over HTTP: resumed after a break, retried, and verified before they take their place.
+"""Download many files over HTTP: resume, retry, and verify each file before it gets its name.
 
-A file in progress is ``.NAME.part`` beside its place; hidden, so that no reader of a corpus takes it for a clip.
+An unfinished file is ``.NAME.part`` in the same folder; hidden, so that no reader of a corpus takes it for a clip.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from lib.corpora.obtain.files import Remote, holds
 
 log = logging.getLogger(__name__)
 
-_HOPELESS = 10  # files that fail one after another before the rest is given up
-_PIECE = 1 << 14  # bytes read at once; a break loses what has arrived of the last piece
+_IN_A_ROW = 10  # files that fail one after another before the download is given up
+_PIECE = 1 << 14  # bytes read at once; an interruption loses at most the last piece
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}  # statuses after which the same request may succeed
 _RELOCATE = {401, 403, 404, 410}  # statuses of an address that has expired
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to insist: `attempts` without any further byte, `pause` seconds doubled after each; time-outs in s."""
+class Retries:
+    """At most `attempts` without a new byte, `pause` seconds apart, doubled each time; time-outs in seconds."""
 
     attempts: int = 8
     pause: float = 1.0
@@ -38,28 +38,28 @@ class Patience:
     read: float = 60.0
 
     def after(self, failures: int, response: requests.Response | None = None) -> float:
-        """Seconds to wait after that many failures in a row; a server's own ``Retry-After`` comes first."""
+        """Seconds to wait after `failures` failures in a row; a server's ``Retry-After`` takes precedence."""
         asked = response.headers.get("Retry-After", "") if response is not None else ""
         seconds = float(asked) if asked.isdecimal() else self.pause * 2 ** (failures - 1)
         return min(seconds, self.longest_pause)
 
 
-PATIENT = Patience()
+RETRIES = Retries()
 
-#: Gives the address of a file and the headers to send; asked again (True) after the address was refused.
+#: Returns a file's address and the headers to send; called with True after the address was refused.
 Locate = Callable[[Remote, bool], tuple[str, dict[str, str]]]
 
 
-class Hopeless(InputProblem):
-    """A problem after which no further file can be had."""
+class Unrecoverable(InputProblem):
+    """A problem after which no other file can be downloaded either."""
 
 
 class _Spoiled(Exception):
-    """What arrived cannot become the published file: start it again from nothing."""
+    """The received bytes cannot become the published file: start again from the first byte."""
 
 
 class _Interrupted(Exception):
-    """The connection broke or the server is busy: go on from here."""
+    """The connection broke or the server is busy: resume from here."""
 
     def __init__(self, reason: str, response: requests.Response | None = None):
         super().__init__(reason)
@@ -72,40 +72,40 @@ def download(
     *,
     title: str,
     parallel: int = 4,
-    patience: Patience = PATIENT,
+    retries: Retries = RETRIES,
     progress: bool = True,
     done: Callable[[Remote], list[InputProblem]] = lambda _: [],
 ) -> list[InputProblem]:
-    """Fetch `remotes` and put each in its place once it is verified.
+    """Download `remotes`; each gets its name once it is verified.
 
     Parameters
     ----------
     locate
-        Gives a file's address and headers; may raise InputProblem.
+        Returns a file's address and headers; may raise InputProblem.
     title
-        Shown before the progress bar, which counts bytes with rate and estimate.
+        Shown before the progress bar.
     parallel
-        Connections at once.
+        Number of connections.
     done
-        Called with each file in its place, in the fetching thread; returns what is wrong with it.
+        Called with each downloaded file, in the downloading thread; returns its problems.
 
     Returns
     -------
     list of InputProblem
-        One for each file that could not be fetched; the others are there.
+        One for each file that could not be downloaded.
 
     Raises
     ------
-    Hopeless
-        Where nothing further can succeed: the disk is full or read-only, `locate` says so, or ten files in a row
-        could not be fetched.
+    Unrecoverable
+        If no other file can succeed: the disk is full or read-only, `locate` raises it, or ten files in a row could
+        not be downloaded.
     """
     there = sum(r.part.stat().st_size for r in remotes if r.part.exists())
     total = sum(r.bytes or 0 for r in remotes) or None
     problems: list[InputProblem] = []
     stop = threading.Event()
     lock = threading.Lock()
-    sessions: dict[int, requests.Session] = {}  # one a thread, which keeps its connection
+    sessions: dict[int, requests.Session] = {}  # one per thread, to keep its connection open
     with (
         tqdm(total=total, initial=there, desc=title, unit="B", unit_scale=True, disable=not progress) as bar,
         ThreadPoolExecutor(parallel) as pool,
@@ -119,31 +119,31 @@ def download(
             thread = threading.get_ident()
             if thread not in sessions:
                 sessions[thread] = requests.Session()
-            placed = _Fetch(remote, locate, patience, sessions[thread], count, stop).run()
+            placed = _Fetch(remote, locate, retries, sessions[thread], count, stop).run()
             return done(remote) if placed else []
 
         futures = [pool.submit(one, remote) for remote in remotes]
-        row = 0
+        in_a_row = 0
         try:
             for future in as_completed(futures):
                 try:
                     problems += future.result()
-                    row = 0
-                except Hopeless:
+                    in_a_row = 0
+                except Unrecoverable:
                     raise
                 except InputProblem as problem:
                     problems.append(problem)
-                    row += 1
-                if row == _HOPELESS:
-                    text = f"{row} files in a row could not be fetched; the last one {problems[-1].problem}"
+                    in_a_row += 1
+                if in_a_row == _IN_A_ROW:
+                    text = f"{in_a_row} files in a row could not be fetched; the last one {problems[-1].problem}"
                     remedy = "check the connection and run the command again; it goes on from here"
-                    raise Hopeless(remotes[0].path.parent, text, remedy)
+                    raise Unrecoverable(remotes[0].path.parent, text, remedy)
         except OSError as error:
             folder = remotes[0].path.parent
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             text = "the disk is full" if full else f"cannot be written ({error.strerror})"
             remedy = "make room" if full else "check the folder's permissions"
-            raise Hopeless(folder, text, f"{remedy} and run the command again; it goes on from here") from error
+            raise Unrecoverable(folder, text, f"{remedy} and run the command again; it goes on from here") from error
         finally:  # also after Ctrl-C: what has arrived stays as .part
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -154,17 +154,17 @@ def download(
 
 @dataclass
 class _Fetch:
-    """One file on its way."""
+    """The download of one file."""
 
     remote: Remote
     locate: Locate
-    patience: Patience
+    retries: Retries
     session: requests.Session
     count: Callable[[int], None]
     stop: threading.Event
 
     def run(self) -> bool:
-        """Fetch, verify and place the file (True), or raise InputProblem; False where all was stopped."""
+        """Download and verify the file; return True, or False if all downloads were stopped. May raise InputProblem."""
         remote = self.remote
         remote.path.parent.mkdir(parents=True, exist_ok=True)
         if remote.path.is_file() and holds(remote.path, remote):
@@ -183,18 +183,18 @@ class _Fetch:
             except _Spoiled as error:
                 self._forget()
                 spoiled += 1
-                if spoiled == 2:  # once may be a disturbance on the way
+                if spoiled == 2:  # the first time may be a transmission error
                     remedy = "try again later or from another mirror"
                     raise InputProblem(remote.path, f"was not kept: {error}", remedy) from None
             except _Interrupted as error:
                 size = self._size()
                 failures = 1 if size > farthest else failures + 1
                 farthest = max(farthest, size)
-                if failures >= self.patience.attempts:
+                if failures >= self.retries.attempts:
                     text = f"could not be fetched in {failures} attempts ({error})"
                     raise InputProblem(remote.path, text, "run the command again; it goes on from here") from None
                 again = error.response is not None and error.response.status_code in _RELOCATE
-                self.stop.wait(self.patience.after(failures, error.response))
+                self.stop.wait(self.retries.after(failures, error.response))
         return False
 
     def _size(self) -> int:
@@ -205,7 +205,7 @@ class _Fetch:
         self.remote.part.unlink(missing_ok=True)
 
     def _receive(self, again: bool) -> None:
-        """Append to the part what is missing of it."""
+        """Append the missing bytes to the unfinished file."""
         remote, have = self.remote, self._size()
         if remote.bytes is not None and have == remote.bytes:
             return
@@ -213,14 +213,14 @@ class _Fetch:
             self._forget()
             have = 0
         url, headers = self.locate(remote, again)
-        # No compression on the way: positions must be those of the file.
+        # No compression in transit: byte positions must be those of the file.
         headers = {**headers, "Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-        times = (self.patience.connect, self.patience.read)
+        times = (self.retries.connect, self.retries.read)
         try:
             with self.session.get(url, headers=headers, stream=True, timeout=times) as response:
                 self._append(response, have, again)
         except requests.RequestException as error:
-            if isinstance(error, ValueError):  # an address that is none
+            if isinstance(error, ValueError):  # not a valid address
                 raise InputProblem(remote.path, f"has no usable address ({error})", "try another mirror") from None
             raise _Interrupted(plain(error)) from None
 
@@ -236,7 +236,7 @@ class _Fetch:
         start = have if status == 206 else 0
         if status == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             raise _Spoiled("the server answers with another part than asked for")
-        if have and not start:  # it does not resume
+        if have and not start:  # the server does not resume
             self._forget()
         length = response.headers.get("Content-Length", "")
         offered = start + int(length) if length.isdecimal() else None
@@ -256,7 +256,7 @@ class _Fetch:
 
 
 def plain(error: Exception) -> str:
-    """An error in a few words, where the network's own are long."""
+    """A short text for a network error, whose own text is long."""
     if isinstance(error, requests.Timeout):
         return "no answer in time"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
@@ -264,24 +264,24 @@ def plain(error: Exception) -> str:
     return "no connection" if isinstance(error, requests.ConnectionError) else str(error)
 
 
-def ask(session: requests.Session, method: str, url: str, patience: Patience, **request: Any) -> requests.Response:
-    """A small request, insisted on as `patience` says; raises requests.RequestException where it stays without.
+def ask(session: requests.Session, method: str, url: str, retries: Retries, **request: Any) -> requests.Response:
+    """Send a small request, with retries; raise requests.RequestException if there is no answer.
 
-    A status that another attempt would not change is returned, not raised.
+    A response whose status another attempt would not change is returned.
     """
-    times = (patience.connect, patience.read)
-    for failures in range(1, patience.attempts + 1):
+    times = (retries.connect, retries.read)
+    for failures in range(1, retries.attempts + 1):
         response = None
         try:
             response = session.request(method, url, timeout=times, **request)
-            if response.status_code not in _TRANSIENT or failures == patience.attempts:
+            if response.status_code not in _TRANSIENT or failures == retries.attempts:
                 return response
             reason = f"answers {response.status_code}"
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            if failures == patience.attempts:
+            if failures == retries.attempts:
                 raise
             reason = plain(error)
-        pause = patience.after(failures, response)
-        log.info("%s: %s; asked again in %.0f s", url, reason, pause)
+        pause = retries.after(failures, response)
+        log.info("%s: %s; next attempt in %.0f s", url, reason, pause)
         threading.Event().wait(pause)
     raise AssertionError("unreachable")

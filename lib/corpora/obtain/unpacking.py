@@ -1,4 +1,4 @@
-"""The clips of an actor's archive, and nothing else that may be in it."""
+"""Unpack the clips of an actor's archive, and nothing else that may be in it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def unpack(
 ) -> tuple[list[tuple[str, int, str]], list[InputProblem]]:
     """Unpack an actor's speech clips into ``folder/Actor_NN``.
 
-    Only names of RAVDESS' scheme that belong to the archive's actor are written, under names made here; each
-    entry's CRC is checked.
+    Only entries whose names follow RAVDESS' scheme and belong to the archive's actor are written, to paths composed
+    here; each entry's CRC is checked.
 
     Returns
     -------
     tuple
-        ``(file, bytes, sha256)`` of each clip, and the problems that do not make the archive useless.
+        ``(file, bytes, sha256)`` of each clip, and the problems after which the archive can still be used.
 
     Raises
     ------
     InputProblem
-        Where the archive cannot be read, or holds an entry that points outside its folder or is a link.
+        If the archive cannot be read, or has an entry that points outside its folder or is a link.
     """
     remedy = "delete it and fetch it again from https://zenodo.org/records/1188976"
     match = re.fullmatch(r"Video_Speech_Actor_(\d\d)\.zip", archive.name)
@@ -83,7 +83,7 @@ def _belongs(name: str, actor: str) -> bool:
 
 
 def _write(content: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> tuple[int, str]:
-    """Size and SHA-256 of the clip written to `path`."""
+    """Write the clip to `path`; return its size and SHA-256."""
     sum_ = sha256()
     with written_atomically(path) as temporary:
         with content.open(entry) as source, open(temporary, "wb") as file:
