@@ -1,4 +1,4 @@
-"""What is to be done: the study's file, the paper's data, where runs lie and what they measured."""
+"""The study's file and its trainings, what the paper states, the runs and their results."""
 
 from lib.study.study import FACES, SHARED, TRAINING, WHOLE, Study, config_file, load
 

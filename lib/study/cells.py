@@ -1,4 +1,4 @@
-"""One training, and the plans of trainings beyond the grid: repeats, controls, sensitivity."""
+"""One training (a cell), and the trainings beyond the grid: repeats, controls, sensitivity."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def spelled(value: Any) -> str:
-    """`value` as YAML and as a reader expect it: ``0.0001`` and not ``1e-4``, which YAML reads as text."""
+    """`value` as text: ``0.0001`` and not ``1e-4``, which YAML reads as a string."""
     if isinstance(value, float):
         return f"{Decimal(repr(float(value))):f}".removesuffix(".0")
     if isinstance(value, list | tuple):
@@ -36,7 +36,7 @@ class Cell:
     layers, learning_rate, epochs
         As in Table 1.
     changes
-        Assumptions that differ from the study's for this training alone, as sorted pairs; a mapping is taken too.
+        Assumptions of this training that differ from the study's, as sorted pairs; a mapping is accepted, too.
     """
 
     layers: int
@@ -62,12 +62,12 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """The cell as a reader sees it, e.g. ``6-layer, 0.0001, 50 epochs, seed 2022``."""
+        """The cell's name in tables and figures, e.g. ``6-layer, 0.0001, 50 epochs, seed 2022``."""
         changes = [f"{name} {spelled(value)}" for name, value in self.changed.items()]
         return ", ".join([f"{self.layers}-layer", spelled(self.learning_rate), f"{self.epochs} epochs", *changes])
 
     def continued(self, others: Iterable[Cell]) -> Cell | None:
-        """The longest of `others` that equals this one but for fewer epochs: its training is our start."""
+        """Of `others` with the same settings and fewer epochs, the longest: this training continues it. Or None."""
         same = (self.layers, self.learning_rate, self.changes)
         shorter = [c for c in others if (c.layers, c.learning_rate, c.changes) == same and c.epochs < self.epochs]
         return max(shorter, key=lambda cell: cell.epochs, default=None)
@@ -75,24 +75,24 @@ class Cell:
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """What notebook 10 repeats.
+    """The trainings of notebook 10.
 
     Attributes
     ----------
     cells
         The networks at their best learning rate.
     seeds
-        Of split, initial weights, order and dropout.
+        Seeds of split, initial weights, order and dropout.
     protocols
-        Split protocol -> under how many of the seeds, from the first.
+        Split protocol -> number of seeds, from the first.
     controls
         Frame order (``shuffled``, ``last``) -> number of seeds, under the protocol ``paper``.
     control_layers
-        The network that the controls train.
+        The network of the controls, by its layers.
     layers
-        Split protocol -> the networks that it trains, by their layers.
+        Split protocol -> its networks, by their layers.
     grid
-        Under how many of the seeds every row of the grid is trained, protocol ``paper``; for notebook 12 alone.
+        Number of seeds under which every row of the grid is trained, protocol ``paper``; used by notebook 12 only.
     """
 
     cells: tuple[Cell, ...]
@@ -110,16 +110,16 @@ class Uncertainty:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What notebook 11 changes.
+    """The trainings of notebook 11.
 
     Attributes
     ----------
     cell
         The reference.
     changes
-        One training each: assumptions that differ from the study's.
+        Assumptions that differ from the study's; one training each.
     transfer_rules
-        Windows of the other corpus' clips on which the reference is tested.
+        Window rules of the second corpus on which the reference is tested.
     """
 
     cell: Cell

@@ -1,24 +1,24 @@
-"""What a study's file may choose from. ``config/schema.yaml`` names these lists; each stands here and nowhere else."""
+"""The values that a study's file may choose from. ``config/schema.yaml`` refers to these lists."""
 
 from __future__ import annotations
 
 from typing import Any
 
-#: Networks: number of Conv3D blocks of the one that the paper calls by its number of layers.
+#: Networks: the paper's number of layers -> number of Conv3D blocks.
 BLOCKS = {5: 1, 6: 2, 7: 3}
 
-#: How a clip is cut into windows, see `lib.sequences.cutting.windows`.
+#: How clips are cut into windows, see `lib.sequences.cutting.windows`.
 WINDOW_RULES = ("windows", "first", "middle", "last", "split_at_150")
 
-#: Orders of a sequence's frames: as filmed, or a control of notebook 10; ``take-5`` holds five of them, evenly taken.
+#: Orders of a sequence's frames: as filmed, or a control of notebook 10; ``take-5`` has five frames, evenly spaced.
 FRAME_ORDERS = ("filmed", "shuffled", "last", "take-5", "take-15", "take-35")
 
-#: How sequences are dealt to the parts, see `lib.sequences.splits`.
+#: How sequences are assigned to the parts, see `lib.sequences.splits`.
 PROTOCOLS = ("paper", "clip", "actor", "mae-dfer")
 
 
 def definitions() -> dict[str, Any]:
-    """The lists as definitions of a JSON schema, by the names that ``config/schema.yaml`` uses."""
+    """The lists as definitions of a JSON schema, by their names in ``config/schema.yaml``."""
     blocks = max(BLOCKS.values())
     return {
         "layers": {"enum": [*BLOCKS]},

@@ -32,7 +32,7 @@ class Assumption:
 
 @cache
 def assumptions() -> dict[str, Assumption]:
-    """All settings of ``paper/assumptions.yaml``, by name, those stated first; read once, so not to be changed.
+    """All settings of ``paper/assumptions.yaml`` by name, those stated first. Do not modify: it is read once.
 
     Raises
     ------
@@ -53,5 +53,5 @@ def assumptions() -> dict[str, Assumption]:
 
 
 def table(name: str) -> pd.DataFrame:
-    """What the paper prints, ``paper/<name>.csv``, as numbers."""
+    """Read ``paper/<name>.csv``, what the paper prints, as numbers."""
     return pd.read_csv(committed(f"{name}.csv", PAPER), comment="#")

@@ -1,4 +1,4 @@
-"""The plans in a study's file: which networks are trained, repeated and changed."""
+"""Read from a study's file which networks are trained, repeated and changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lib.study.cells import Cell, Sensitivity, Uncertainty
 
 
 def cells(path: Path, entries: list[dict[str, Any]], where: str) -> tuple[Cell, ...]:
-    """Trainings of a list of the study's file; InputProblem for one that stands there twice."""
+    """Trainings in a list of the study's file; InputProblem if one is listed twice."""
     found = tuple(Cell(**entry) for entry in entries)
     runs = [cell.run for cell in found]
     doubled = sorted({run for run in runs if runs.count(run) > 1})
@@ -20,7 +20,7 @@ def cells(path: Path, entries: list[dict[str, Any]], where: str) -> tuple[Cell, 
 
 
 def uncertainty(path: Path, content: dict[str, Any] | None) -> Uncertainty | None:
-    """What notebook 10 repeats; InputProblem for a plan that does not fit together."""
+    """The trainings of notebook 10; InputProblem if the entries contradict each other."""
     if content is None:
         return None
     networks = cells(path, content["cells"], "uncertainty.cells")
@@ -44,7 +44,7 @@ def uncertainty(path: Path, content: dict[str, Any] | None) -> Uncertainty | Non
 
 
 def sensitivity(path: Path, content: dict[str, Any] | None) -> Sensitivity | None:
-    """What notebook 11 changes."""
+    """The trainings of notebook 11."""
     if content is None:
         return None
     (cell,) = cells(path, [content["cell"]], "sensitivity.cell")

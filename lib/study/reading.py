@@ -1,4 +1,4 @@
-"""A study's file as YAML, checked against ``config/schema.yaml``."""
+"""Read a study's file (YAML) and check it against ``config/schema.yaml``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lib.study.choices import definitions
 if TYPE_CHECKING:
     import jsonschema
 
-_LARGEST = 100_000  # characters of a study's file that are read
+_LARGEST = 100_000  # characters of a study's file
 NUMBERS = "numbers are written 0.0001, since YAML reads 1e-4 as text"
 
 
@@ -29,7 +29,7 @@ def config_file(study: str | os.PathLike) -> Path:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML without aliases, of which a few nested ones make gigabytes, and without endless numbers."""
+    """Plain YAML without aliases, of which a few nested ones can expand to gigabytes, and without very long numbers."""
 
     def compose_node(self, parent, index):
         if self.check_event(yaml.AliasEvent):
@@ -71,20 +71,20 @@ def _where(error: jsonschema.ValidationError) -> str:
 
 
 @cache
-def _validator(assumptions_alone: bool) -> jsonschema.protocols.Validator:
-    """The check of config/schema.yaml, for a whole study's file or for its assumptions alone."""
-    import jsonschema  # 1.5 s, which a step that reads no study's file need not wait for
+def _validator(assumptions_only: bool) -> jsonschema.protocols.Validator:
+    """Validator for a whole study's file, or only for its assumptions."""
+    import jsonschema  # takes 1.5 s, not needed by steps that read no study's file
 
     schema = _read(CONFIG / "schema.yaml")
     schema["$defs"] |= definitions()
-    if assumptions_alone:
+    if assumptions_only:
         schema = {"properties": {"assumptions": {"$ref": "#/$defs/assumptions"}}, "$defs": schema["$defs"]}
     return jsonschema.Draft202012Validator(schema)
 
 
-def _check(path: Path, content: Any, assumptions_alone: bool = False) -> None:
-    """Raise InputProblem for the first entry of `content` that breaks the schema, or is a number without end."""
-    error = min(_validator(assumptions_alone).iter_errors(content), key=_where, default=None)
+def _check(path: Path, content: Any, assumptions_only: bool = False) -> None:
+    """Raise InputProblem for the first entry of `content` that breaks the schema, or for an infinite number."""
+    error = min(_validator(assumptions_only).iter_errors(content), key=_where, default=None)
     if error is not None:
         problem = f"at {_where(error)}: {error.message}"
         raise InputProblem(path, problem, f"correct it by config/schema.yaml ({NUMBERS})")
@@ -99,13 +99,13 @@ def _finite(content: Any) -> bool:
 
 
 def checked_settings(path: Path, own: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
-    """All settings, `own` before `others`; InputProblem for one that the schema does not know or allow."""
-    _check(path, {"assumptions": own}, assumptions_alone=True)
+    """All settings, `own` in place of `others`; InputProblem for one that the schema does not allow."""
+    _check(path, {"assumptions": own}, assumptions_only=True)
     return others | own
 
 
 def content_of(path: Path) -> dict[str, Any]:
-    """What the file `path` holds, checked against the schema."""
+    """Content of the file `path`, checked against the schema."""
     content = _read(path)
     _check(path, content)
     return content

@@ -1,4 +1,4 @@
-"""A study is one file in ``config/``: which corpora, which assumptions, which cells of the grid."""
+"""A study is one file in ``config/``: its corpora, its assumptions, its trainings."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ TRAINING = "04_training_run"
 #: Assumptions that decide the masked faces.
 FACES = ("face_backend", "face_interpolation")
 
-#: What a study that extends another has from it.
+#: Entries that a study takes from the study that it extends.
 SHARED = ("title", "corpora", "render", "openface_folder", "assumptions", "numerics")
 
-#: Assumptions that belong to a study as a whole: no single training can change them.
+#: Assumptions that are the same for all trainings of a study.
 WHOLE = ("emotion_order", "window_frames", "transfer_modality", "leave_out", "selection")
 
 
@@ -37,30 +37,30 @@ class Study:
     Attributes
     ----------
     name, title
-        The study's name (and its folders'), and what every title of it says.
+        The study's name (also that of its folders), and a note that all its titles carry.
     config
         The file.
     corpora
-        ``{"cremad": {"name": ..., "folder": ...}, "ravdess": ...}``, the one for training first; folders are absolute,
-        ``actors`` limits them to the first so many.
+        ``{"cremad": {"name": ..., "folder": ...}, "ravdess": ...}``, the one for training first; folders are absolute;
+        ``actors``, if given, is the number of actors used, from the first.
     render
-        What to render, or None where the corpora are real.
+        What to render, or None if the corpora are real.
     openface_folder
-        OpenFace's output, or None.
+        Folder of OpenFace's output, or None.
     settings
-        The value of every assumption: the study's own, or that of ``paper/assumptions.yaml``.
+        The value of every assumption: from the study's file, else from ``paper/assumptions.yaml``.
     own_settings
-        Names of the assumptions in which the study differs from ``paper/assumptions.yaml``.
+        Names of the assumptions that the study's file sets.
     grid
         The cells, in the order of Table 1.
     numerics
-        ``portable`` (the same bytes on every x86-64 processor with AVX2) or ``native``, of the trainings.
+        Of the trainings: ``portable`` (the same bytes on every x86-64 processor with AVX2) or ``native``.
     base
-        Name of the study whose data and trainings it shares; its own name unless its file ``extends`` another.
+        Name of the study whose data and trainings it uses; its own name unless its file ``extends`` another.
     uncertainty, sensitivity
-        What notebooks 10 and 11 train, or None.
+        The trainings of notebooks 10 and 11, or None.
     changes
-        What `changed` has changed.
+        Names of the assumptions that `changed` has changed.
     """
 
     name: str
@@ -79,12 +79,12 @@ class Study:
     changes: tuple[str, ...] = ()
 
     def changed(self, changes: Mapping[str, Any]) -> Study:
-        """Give the study with other assumptions.
+        """Return the study with other assumptions.
 
         Raises
         ------
         lib.base.problems.InputProblem
-            For one that is unknown, of another type, or the whole study's (`WHOLE`).
+            If an assumption is unknown, of a wrong type, or one of `WHOLE`.
         """
         whole = [name for name in changes if name in WHOLE]
         if whole:
@@ -95,12 +95,12 @@ class Study:
         return replace(self, settings=settings, changes=names)
 
     def trained(self, cell: Cell, changes: Mapping[str, Any]) -> Cell:
-        """`cell` with `changes` beside its own, less those that the study has anyway: equal trainings are equal."""
+        """`cell` with `changes` added, without those that equal the study's settings: so equal trainings are equal."""
         changed = self.changed({**cell.changed, **changes})
         return replace(cell, changes=tuple((name, changed.settings[name]) for name in changed.changes))
 
     def repeats(self, protocol: str) -> tuple[Cell, ...]:
-        """The networks of notebook 10 under every seed of `protocol`; none if the study has no such runs."""
+        """The networks of notebook 10 under every seed of `protocol`; empty if the study has none."""
         if self.uncertainty is None:
             return ()
         seeds = self.uncertainty.seeds[: self.uncertainty.protocols.get(protocol, 0)]
@@ -109,30 +109,28 @@ class Study:
 
     @property
     def grid_repeats(self) -> tuple[Cell, ...]:
-        """Every row of the grid under the first seeds, protocol ``paper``: only so can the order of rows be judged."""
-        plan = self.uncertainty
-        if plan is None:
+        """Every row of the grid under the first seeds, protocol ``paper``; needed to judge the order of the rows."""
+        if (repeats := self.uncertainty) is None:
             return ()
-        change = [{"split_protocol": "paper", "seed": seed} for seed in plan.seeds[: plan.grid]]
+        change = [{"split_protocol": "paper", "seed": seed} for seed in repeats.seeds[: repeats.grid]]
         return tuple(self.trained(cell, c) for c in change for cell in self.grid)
 
     @property
     def controls(self) -> tuple[Cell, ...]:
-        """Trainings on frames in another order, under the protocol ``paper``."""
-        plan = self.uncertainty
-        if plan is None:
+        """Trainings on reordered frames, under the protocol ``paper``."""
+        if (repeats := self.uncertainty) is None:
             return ()
-        cells = [cell for cell in plan.cells if cell.layers == plan.control_layers]
+        cells = [cell for cell in repeats.cells if cell.layers == repeats.control_layers]
         return tuple(
             self.trained(cell, {"split_protocol": "paper", "frame_order": order, "seed": seed})
-            for order, number in plan.controls.items()
-            for seed in plan.seeds[:number]
+            for order, number in repeats.controls.items()
+            for seed in repeats.seeds[:number]
             for cell in cells
         )
 
     @property
     def sensitivity_cells(self) -> tuple[tuple[dict[str, Any], Cell], ...]:
-        """Each change of notebook 11 and its training."""
+        """Each change of notebook 11, with its training."""
         if self.sensitivity is None:
             return ()
         return tuple((change, self.trained(self.sensitivity.cell, change)) for change in self.sensitivity.changes)
@@ -151,7 +149,7 @@ class Study:
         return self.runs(TRAINING) / cell.run
 
     def _changed(self, *names: str) -> str:
-        """Folder's name for the changes among `names`; empty for none."""
+        """Name of the folder for the changes among `names`; empty for none."""
         return slug({name: self.settings[name] for name in self.changes if name in names})
 
     @property
@@ -161,15 +159,15 @@ class Study:
 
     @property
     def transfer_corpus(self) -> str:
-        """The corpus that they are only tested on."""
+        """The corpus that networks are only tested on."""
         return list(self.corpora)[-1]
 
     def rendering(self, corpus: str) -> dict[str, Any] | None:
-        """``actors``, ``clips`` and ``seed`` of the synthetic `corpus`, or None where it is real."""
+        """``actors``, ``clips`` and ``seed`` of the rendered `corpus`, or None if it is real."""
         return None if self.render is None else {**self.render[corpus], "seed": self.render["seed"]}
 
     def data(self, corpus: str) -> Path:
-        """Folder of what is made of `corpus`, with clips.csv."""
+        """Folder of the files made from `corpus`, with clips.csv."""
         return in_workspace(Path("data") / self.base / corpus)
 
     def faces(self, corpus: str) -> Path:
@@ -181,12 +179,12 @@ class Study:
         return self.data(corpus) / self._changed(*FACES, *CORPORA[corpus].cuts)
 
     def runs(self, notebook: str) -> Path:
-        """Folder of the runs of `notebook`, e.g. ``05_training_grid``; trainings lie in the base study's."""
+        """Folder of the runs of `notebook`, e.g. ``05_training_grid``; trainings are in the base study's folder."""
         owner = self.base if notebook == TRAINING else self.name
         return in_workspace(Path("papermill_runs") / owner / notebook)
 
     def name_of(self, corpus: str) -> str:
-        """`corpus` as figures and tables call it, e.g. ``synthetic CREMA-D``."""
+        """Name of `corpus` in figures and tables, e.g. ``synthetic CREMA-D``."""
         return self.corpora[corpus]["name"]
 
 
@@ -196,14 +194,14 @@ def load(study: str | os.PathLike, folders: Mapping[str, str | os.PathLike | Non
     Parameters
     ----------
     study
-        Name of a file in ``config/`` without its suffix, or the path of a ``.yaml`` file.
+        Name of a file in ``config/`` without suffix, or the path of a ``.yaml`` file.
     folders
-        Folders of the corpora that replace those of the file, by corpus.
+        Folders of the corpora, by corpus, in place of those in the file.
 
     Raises
     ------
     lib.base.problems.InputProblem
-        If the file is missing or not YAML, or holds an unknown key, a wrong type or a doubled cell.
+        If the file is missing or not YAML, or has an unknown key, a wrong type or the same cell twice.
     """
     path = config_file(study)
     content = content_of(path)
@@ -251,7 +249,7 @@ def load(study: str | os.PathLike, folders: Mapping[str, str | os.PathLike | Non
 
 
 def _by_role(path: Path, content: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The study's corpora, the one for training first; InputProblem unless it has one for each role."""
+    """The study's corpora, the one for training first; InputProblem unless there is one for each role."""
     corpora, rendered = content["corpora"], set(content.get("render") or content["corpora"]) - {"seed"}
     unknown = sorted((set(corpora) | rendered) - set(CORPORA))
     if unknown:
