@@ -52,7 +52,7 @@ def fill(study):
         rule = "windows" if corpus == "cremad" else "first"
         write_table(clips, study.data(corpus) / "clips.csv")
         write_table(faces, study.faces(corpus) / "faces.csv")
-        write_table(cutting.plan(clips, faces, rule, 75, 35, 110), study.sequences(corpus) / "sequences.csv")
+        write_table(cutting.sequences_of(clips, faces, rule, 75, 35, 110), study.sequences(corpus) / "sequences.csv")
         write_problems([], study.data(corpus) / "problems_clips.csv")
     cell = next(cell for cell in study.grid if (cell.layers, cell.learning_rate) == (6, 0.001))
     shutil.copytree(RECORD / cell.run, study.training(cell))

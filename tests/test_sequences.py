@@ -103,7 +103,7 @@ def test_cut_writes_each_window_where_the_table_says(tmp_path):
 def test_a_clip_without_a_face_gives_no_sequence(tmp_path):
     clips, faces = corpus(tmp_path, [[40, 50]])
     faces.loc[0, "frames_with_face"] = 0
-    assert cutting.plan(clips, faces, "windows", 75, 35, 110)["clip"].tolist() == ["0_1"]
+    assert cutting.sequences_of(clips, faces, "windows", 75, 35, 110)["clip"].tolist() == ["0_1"]
 
 
 def test_a_window_with_few_faces_is_left_out_and_listed(tmp_path):

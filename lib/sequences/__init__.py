@@ -1,1 +1,1 @@
-"""From faces to sequences of 75 frames, and the parts of a split."""
+"""From masked faces to sequences of 75 frames, and their split into training, validation and test."""

@@ -1,4 +1,4 @@
-"""An actor's masked faces and landmarks, as `lib.faces.corpus` leaves them."""
+"""Read an actor's masked faces and landmarks, written by `lib.faces.corpus`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from lib.base.arrays import read_npz
 from lib.base.problems import InputProblem
 
-#: Remedy for an actor's file.
+#: What to do about a damaged actor's file.
 MASK_AGAIN = "delete it and faces.csv and run again: only this actor is masked anew"
 
 #: Type of each array, and its axes after the first, the frames.
@@ -30,12 +30,12 @@ def read(path: Path, *names: str) -> tuple[list[np.ndarray], dict[str, tuple[int
     Returns
     -------
     tuple
-        The arrays, and each clip's first frame in them and the one after its last.
+        The arrays; and for each clip the positions of its first frame and of the one after its last.
 
     Raises
     ------
     lib.base.problems.InputProblem
-        If the file is missing, damaged, or no actor's.
+        If the file is missing, damaged, or not an actor's file.
     """
     try:
         stored = read_npz(path, *names, "clips", "offsets")

@@ -1,4 +1,4 @@
-"""From masked faces to sequences of 75 frames: windows, Eq. 1's padding, one memory-mapped array."""
+"""From masked faces to sequences of 75 frames: windows, padding by Eq. 1, one memory-mapped array."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from lib.sequences.actor_file import MASK_AGAIN
 from lib.sequences.actor_file import read as read_actor
 from lib.study.choices import FRAME_ORDERS, WINDOW_RULES
 
-#: What a row of sequences.csv says of its sequence, beside what clips.csv says of its clip.
+#: Columns of sequences.csv on the sequence; those of `FROM_CLIPS` follow.
 SEQUENCE_COLUMNS = ["sequence", "clip", "window", "first_frame", "frames", "padded", "frames_with_face", "label"]
-#: Table of the windows that are left out, beside sequences.csv.
+#: Table of the windows that are left out, next to sequences.csv.
 LEFT_OUT = "problems_sequences.csv"
+#: Columns of sequences.csv taken from clips.csv.
 FROM_CLIPS = ["actor", "emotion", "sentence", "level", "sex", "age"]
 
 
@@ -34,12 +35,12 @@ def windows(frames: int, rule: str, length: int = 75, minimum: int = 35, trimmed
     frames
         Frames of the clip.
     rule
-        ``windows``: one window up to `trimmed` frames, then consecutive windows, the last one kept from `minimum`
-        frames on (our reading of III-B).
-        ``split_at_150``: the paper's wording to the letter: two windows from 150 frames on, else one.
-        ``first``, ``middle``, ``last``: one window a clip.
+        ``windows``: one window for a clip of up to `trimmed` frames, else consecutive windows, of which the last one
+        must have `minimum` frames (our reading of III-B).
+        ``split_at_150``: the paper's literal wording: two windows from 150 frames on, else one.
+        ``first``, ``middle``, ``last``: one window per clip.
     length, minimum, trimmed
-        Frames of a full window, the fewest that are kept, and the most of a clip that is trimmed to one window.
+        Frames of a full window; the fewest frames of a window; the most frames of a clip that is trimmed to one window.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def pad(faces: np.ndarray, length: int = 75) -> np.ndarray:
     Parameters
     ----------
     faces
-        uint8, shape (frames, height, width, 3), at least one frame and at most `length`.
+        uint8, shape (frames, height, width, 3), 1 to `length` frames.
     """
     missing = length - len(faces)
     if not len(faces) or missing < 0:
@@ -74,8 +75,10 @@ def pad(faces: np.ndarray, length: int = 75) -> np.ndarray:
     return np.concatenate([faces, np.repeat(faces[-1:], missing, axis=0)])
 
 
-def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minimum: int, trimmed: int) -> pd.DataFrame:
-    """Table of the sequences that `rule` cuts, in the order of `clips`; a clip without a face gives none.
+def sequences_of(
+    clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minimum: int, trimmed: int
+) -> pd.DataFrame:
+    """List the sequences that `rule` cuts, in the order of `clips`; a clip without a face gives none.
 
     Parameters
     ----------
@@ -85,7 +88,7 @@ def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minim
     Returns
     -------
     pandas.DataFrame
-        One row per sequence, with :data:`SEQUENCE_COLUMNS` (``frames_with_face`` counts the whole clip's) and
+        One row per sequence, with :data:`SEQUENCE_COLUMNS` (``frames_with_face`` is that of the whole clip) and
         :data:`FROM_CLIPS`.
     """
     usable = faces[faces["frames_with_face"] > 0][["clip", "frames", "frames_with_face"]]
@@ -99,12 +102,12 @@ def plan(clips: pd.DataFrame, faces: pd.DataFrame, rule: str, length: int, minim
 
 
 def with_faces(table: pd.DataFrame, faces_folder: Path, share: float) -> tuple[pd.DataFrame, list[InputProblem]]:
-    """Leave out the sequences of `plan` that show a face in less than `share` of their frames; list them.
+    """Leave out sequences that show a face in less than `share` of their frames; return the others and a list of these.
 
     Raises
     ------
     lib.base.problems.InputProblem
-        If an actor's file is missing or damaged, or does not hold a clip's frames.
+        If an actor's file is missing or damaged, or lacks frames of a clip.
     """
     keep, problems = np.ones(len(table), dtype=bool), []
     for actor, rows in table.groupby("actor", sort=True):
@@ -129,7 +132,7 @@ def with_faces(table: pd.DataFrame, faces_folder: Path, share: float) -> tuple[p
 
 def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Path, settings: dict[str, Any],
         rule: str) -> pd.DataFrame:  # fmt: skip
-    """Write all sequences of a corpus as one array; give the table of them.
+    """Write all sequences of a corpus as one array; return the table of them.
 
     Parameters
     ----------
@@ -138,29 +141,30 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
     faces_folder
         Folder of the actors' masked faces, ``<actor>.npz``.
     array
-        Where the uint8 array goes, ``.npy``, shape (sequences, 75, 28, 28, 3), RGB.
+        Path of the array to write, ``.npy``: uint8, shape (sequences, 75, 28, 28, 3), RGB.
     settings
         ``window_frames``, ``window_minimum_frames``, ``window_trimmed_frames`` and ``window_face_share``. Windows with
-        fewer frames with a face are left out and listed beside the array, in :data:`LEFT_OUT`.
+        a smaller share of frames with a face are left out and listed in :data:`LEFT_OUT`, next to the array.
     rule
         One of `lib.study.choices.WINDOW_RULES`.
 
     Raises
     ------
     lib.base.problems.InputProblem
-        If no sequence is left, the tables are of other clips, or an actor's file is missing or damaged.
+        If no sequence is left, the tables list different clips, or an actor's file is missing or damaged.
     """
     length = settings["window_frames"]
     limits = settings["window_minimum_frames"], settings["window_trimmed_frames"]
     if apart := sorted(set(clips["clip"]) ^ set(faces["clip"])):
         problem = f"and clips.csv do not list the same clips: {len(apart)} are in one of them only, {apart[0]} first"
         raise InputProblem(faces_folder.parent / "faces.csv", problem, "delete faces.csv and run again")
-    table, left_out = with_faces(plan(clips, faces, rule, length, *limits), faces_folder, settings["window_face_share"])
+    table = sequences_of(clips, faces, rule, length, *limits)
+    table, left_out = with_faces(table, faces_folder, settings["window_face_share"])
     if table.empty:
         raise InputProblem(
             faces_folder,
             "holds no clip that gives a sequence",
-            "see problems_clips.csv and faces.csv beside it",
+            "see problems_clips.csv and faces.csv next to it",
         )
     with written_atomically(array) as temporary:
         sequences: np.memmap | None = None
@@ -186,14 +190,14 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
 
 
 def _take_space(path: Path) -> None:
-    """Claim the disk space of a new file with holes: a full disk would end a process that fills them by its map."""
+    """Reserve the disk space of a new sparse file: on a full disk, writing to its memory map would kill the process."""
     if hasattr(os, "posix_fallocate"):
         with open(path, "rb+") as file:
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
 
 
 class Reordered:
-    """Sequences whose frames come in another order; like an array, and only what is read is copied.
+    """Sequences with reordered frames. It is indexed like an array, and copies only the sequences that are read.
 
     Parameters
     ----------
@@ -216,10 +220,10 @@ class Reordered:
 
 
 def in_order(sequences: np.ndarray, order: str, seed: int) -> np.ndarray | Reordered:
-    """Give `sequences` with their frames ``filmed`` (as they are), ``shuffled``, or ``last`` (that frame 75 times).
+    """Return `sequences` with their frames ``filmed`` (unchanged), ``shuffled``, or ``last`` (the last one 75 times).
 
-    ``take-5`` cuts a sequence into five equal parts and shows of each its middle frame, as long as the part is.
-    A sequence keeps its shuffled order in every epoch; it follows from `seed` and the sequence's number.
+    ``take-5`` cuts a sequence into five equal parts and replaces all frames of a part by its middle frame.
+    A shuffled order follows from `seed` and the sequence's number, and is the same in every epoch.
     """
     count, frames = sequences.shape[:2]
     if order == "filmed":
@@ -238,12 +242,12 @@ def in_order(sequences: np.ndarray, order: str, seed: int) -> np.ndarray | Reord
 
 
 def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:
-    """Open a corpus' sequences: the memory-mapped uint8 array and the table beside it.
+    """Open a corpus' sequences: the memory-mapped uint8 array and its table.
 
     Raises
     ------
     lib.base.problems.InputProblem
-        If they have not been made yet, or do not belong together.
+        If they have not been made yet, or do not match.
     """
     folder = Path(folder)
     try:
@@ -266,7 +270,7 @@ def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:
 
 
 def read_table(path: str | os.PathLike) -> pd.DataFrame:
-    """Read clips.csv, faces.csv or sequences.csv; codes such as sentence ``01`` stay text, no finding is ``""``.
+    """Read clips.csv, faces.csv or sequences.csv; codes such as sentence ``01`` stay text, a missing finding is ``""``.
 
     Paths of clips are made absolute.
     """

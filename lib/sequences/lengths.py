@@ -1,4 +1,4 @@
-"""How many sequences clips give under each reading of the paper's rule, from their lengths alone."""
+"""The number of sequences under each reading of the paper's rule, from the clips' lengths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BIN_EDGES = (75, 100, 150)
 
 
 def count_bins(frames: pd.Series) -> list[int]:
-    """Clips in the paper's four bins: up to 75 frames, 76 to 100, 101 to 150, more."""
+    """Count clips in the paper's four bins: up to 75 frames, 76 to 100, 101 to 150, more."""
     bins = pd.cut(frames, [-np.inf, *BIN_EDGES, np.inf])
     return bins.value_counts(sort=False).tolist()
 
@@ -30,14 +30,14 @@ def readings(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table
-        What `lib.corpora.records.clips` gives.
+        The result of `lib.corpora.records.clips`.
 
     Returns
     -------
     pandas.DataFrame
-        One row per estimate; the bins ``0-75, 76-100, 101-150, more``, and the sequences under ``over 110``
-        (windows of 75 for a clip of 111 frames or more, the last kept from 35 frames on), ``from 110`` (a clip of
-        110 too) and ``literal`` (two from 150 frames on), each over all clips.
+        One row per estimate; the bins ``0-75, 76-100, 101-150, more``, and the number of sequences of all clips under
+        ``over 110`` (windows of 75 for a clip of 111 frames or more, the last one with at least 35 frames),
+        ``from 110`` (also for a clip of 110) and ``literal`` (two from 150 frames on).
     """
     nearest, begun = frames_of(table["seconds"]), frames_of(table["seconds"], "begun")
     estimates = {

@@ -1,4 +1,4 @@
-"""Which sequence trains, which validates, which tests. A protocol is a function; the study names one."""
+"""Split sequences into training, validation and test. A protocol is a function; the study's file names one."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PARTS = ("train", "validation", "test")
 #: The published folds, see records/README.md.
 FOLDS = ROOT / "records" / "cremad_folds_mae_dfer.csv"
 
-#: Random splits over actors of which the best balanced one is taken.
+#: Random splits over actors, of which the best balanced one is taken.
 DRAWS = 2000
 
-#: Weight of a part's size beside its shares of sexes and emotions. On CREMA-D, 25 seeds: sizes within 11
+#: Weight of a part's size relative to its shares of sexes and emotions. On CREMA-D, 25 seeds: sizes within 11
 #: sequences (25 at a weight of 1), women within 2.6 points of their share (one actor of 12 is 8), emotions within 0.7.
 SIZE_WEIGHT = 20
 
@@ -28,27 +28,27 @@ SIZE_WEIGHT = 20
 def sizes(total: int, stated: Sequence[int]) -> tuple[int, int, int]:
     """Sequences in each part: as `stated` if `total` is their sum, else in the same proportions.
 
-    The paper states 5000, 1000 and 1704 (III-B). Rounded down, what is left over goes to the test part.
+    The paper states 5000, 1000 and 1704 (III-B). Scaled sizes are rounded down; the remainder goes to the test part.
     """
     whole = sum(stated)
     train, validation = (total * part // whole for part in stated[:2])
     return train, validation, total - train - validation
 
 
-def paper(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
-    """Split at random over sequences, as the paper appears to: an actor, even a clip, may be on both sides."""
+def by_sequence(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    """Split at random over sequences, as the paper appears to: an actor, even a clip, may be in several parts."""
     names = np.repeat(PARTS, parts)
     assigned = np.empty(len(table), dtype=object)
     assigned[rng.permutation(len(table))] = names
     return assigned
 
 
-def clip(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
-    """Split at random over clips: all windows of a clip are on one side, an actor may be on both.
+def by_clip(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    """Split at random over clips: all windows of a clip are in one part, an actor may be in several.
 
-    Clips come in random order and each goes to the first part that still has room for all of its windows. The
-    sizes are exact wherever clips of one window come late enough to fill the gaps (97 % of CREMA-D's have one);
-    at worst a part differs by the windows of the longest clip less one.
+    Clips are taken in random order, and each goes to the first part that still has room for all its windows. The
+    sizes are exact if enough clips with one window come late (97 % of CREMA-D's have one); at worst a part differs by
+    one less than the windows of the longest clip.
     """
     _, row_clip, windows = np.unique(table["clip"].to_numpy(str), return_inverse=True, return_counts=True)
     room = list(parts)
@@ -60,18 +60,18 @@ def clip(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Genera
     return np.array(PARTS, dtype=object)[part_of_clip[row_clip]]
 
 
-def actor(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
-    """Split over actors: nobody is on both sides, and sex and emotion are balanced.
+def by_actor(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    """Split over actors: each actor is in one part, and sex and emotion are balanced.
 
-    Actors are shuffled :data:`DRAWS` times and cut where the sizes come nearest; of these splits the one is
-    taken whose counts of sequences, in all, by sex, by emotion and by both, come nearest to the proportions of
-    the table (sum of (count - expected)^2 / expected, the size counting :data:`SIZE_WEIGHT` times): a
-    rerandomisation (Morgan & Rubin 2012, doi:10.1214/12-AOS1008).
-    scikit-learn's group splitters either balance equal folds or take shares of the groups, so neither gives
-    parts of 65, 13 and 22 % of the sequences.
+    Actors are shuffled :data:`DRAWS` times and cut where the sizes are nearest to the stated ones. Of these splits
+    the one is taken whose numbers of sequences (in all, by sex, by emotion and by both) are nearest to the table's
+    proportions: the smallest sum of (count - expected)^2 / expected, in which the size has the weight
+    :data:`SIZE_WEIGHT`. This is rerandomisation (Morgan & Rubin 2012, doi:10.1214/12-AOS1008). scikit-learn's group
+    splitters either balance equal folds or take shares of the groups, so none gives parts of 65, 13 and 22 % of the
+    sequences.
 
-    With more than a few actors a part's size is within one actor's sequences of the stated one; on CREMA-D within
-    some ten sequences.
+    With more than a few actors, a part's size differs from the stated one by less than one actor's sequences; on
+    CREMA-D by about ten.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def actor(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Gener
     orders = rng.permuted(np.tile(np.arange(len(counts)), (DRAWS, 1)), axis=1)
     sums = np.cumsum(counts.to_numpy()[orders], axis=1)  # (draws, actors, kinds)
     draws = np.arange(DRAWS)
-    # cut after the actor who comes nearest to the stated size, leaving somebody for every part
+    # cut after the actor with whom the size is nearest to the stated one; keep an actor for every part
     first = np.abs(sums[:, :-2, 0] - parts[0]).argmin(axis=1)
     after = np.abs(sums[:, :-1, 0] - parts[0] - parts[1])
     after[np.arange(len(counts) - 1) <= first[:, None]] = np.iinfo(after.dtype).max
@@ -103,17 +103,18 @@ def actor(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Gener
     return np.array(PARTS, dtype=object)[part_of_actor[counts.index.get_indexer(table["actor"])]]
 
 
-def mae_dfer(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator, fold: int) -> np.ndarray:
+def published_folds(
+    table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Generator, fold: int
+) -> np.ndarray:
     """Test on one of the five published folds of CREMA-D's actors, which MAE-DFER, SVFAP and HiCMAE use.
 
-    The actors of the other folds train and validate, each on one side, in the proportion of `parts`: they are
-    shuffled, and the first ones validate until their sequences come nearest to it. The actors of CREMA-D's whole twin
-    are in the folds of the real ones.
+    The actors of the other folds are shuffled and divided between training and validation, as near to the proportion of
+    `parts` as whole actors allow. The actors of CREMA-D's whole twin are in the folds of the real actors.
 
     Raises
     ------
     InputProblem
-        If the folds do not name an actor of `table`, or `table` has none of the fold's actors, or under two others.
+        If an actor of `table` is in no fold, or `table` has no actor of the fold or fewer than two others.
     """
     folds = pd.read_csv(committed(FOLDS.name, FOLDS.parent)).set_index("actor")["fold"]
     counts = table["actor"].value_counts().sort_index()
@@ -132,10 +133,15 @@ def mae_dfer(table: pd.DataFrame, parts: tuple[int, int, int], rng: np.random.Ge
     return assigned[table["actor"]].to_numpy()
 
 
-#: Number of folds of `mae_dfer`.
+#: Number of folds of `published_folds`.
 FOLD_COUNT = 5
 
-PROTOCOLS: dict[str, Callable[..., np.ndarray]] = {"paper": paper, "clip": clip, "actor": actor, "mae-dfer": mae_dfer}
+PROTOCOLS: dict[str, Callable[..., np.ndarray]] = {
+    "paper": by_sequence,
+    "clip": by_clip,
+    "actor": by_actor,
+    "mae-dfer": published_folds,
+}
 
 
 def split(table: pd.DataFrame, protocol: str, stated: Sequence[int], seed: int) -> np.ndarray:
@@ -144,17 +150,17 @@ def split(table: pd.DataFrame, protocol: str, stated: Sequence[int], seed: int) 
     Parameters
     ----------
     table
-        The table of sequences.csv; ``clip`` reads its column clip, ``actor`` reads actor, sex and emotion,
-        ``mae-dfer`` actor.
+        The table of sequences.csv. The protocol ``clip`` reads the column clip, ``actor`` the columns actor, sex and
+        emotion, ``mae-dfer`` the column actor.
     protocol
         A name in :data:`PROTOCOLS`.
     stated
-        Sequences for training, validation and test; scaled if they do not sum to the table's rows. ``paper``
-        keeps them, `clip` and `actor` come as near as whole clips and actors allow; ``mae-dfer`` keeps their
-        proportion of training to validation.
+        Numbers of sequences for training, validation and test; scaled if they do not add up to the table's rows. With
+        ``paper`` the parts have these sizes, with ``clip`` and ``actor`` sizes as near as whole clips and actors allow;
+        ``mae-dfer`` uses only the proportion of training to validation.
     seed
-        The same seed gives the same split. Under ``mae-dfer`` it chooses the fold too, ``seed % 5 + 1``: five seeds in
-        a row test every actor once.
+        The same seed gives the same split. With ``mae-dfer`` it also chooses the fold, ``seed % 5 + 1``: five
+        consecutive seeds test every actor once.
 
     Returns
     -------
