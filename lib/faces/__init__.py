@@ -1,1 +1,1 @@
-"""From a clip to its masked faces of 28x28 pixels."""
+"""From a clip to its masked faces of 28 x 28 pixels."""

@@ -1,9 +1,9 @@
-"""OpenFace's aligned, masked face picture from 68 landmarks.
+"""OpenFace's aligned and masked face picture, computed from 68 landmarks.
 
 An independent implementation of what FeatureExtraction's ``-simalign`` writes by default (Baltrusaitis et al.,
 "OpenFace 2.0", 2018): a similarity transform onto a mean face, then everything outside the face's outline black.
 Points are numbered 0-67 as in OpenFace: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67. Coordinates
-are pixels; a pixel's centre lies at whole numbers.
+are pixels; pixel centres have whole numbers.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 #: Width and height of OpenFace's aligned picture.
 SIZE = 112
 
-#: The points that hardly move with expression; only they decide scale and rotation.
+#: The points that hardly move with the expression; only they decide scale and rotation.
 RIGID = np.array([1, 2, 3, 4, 12, 13, 14, 15, 27, 28, 29, 31, 32, 33, 34, 35, 36, 39, 40, 41, 42, 45, 46, 47])
 
-#: Outline of the mask: along the jaw, then back over the brows.
+#: Outline of the mask: along the jaw, then back along the brows.
 OUTLINE = np.array([*range(17), 26, 25, 24, 19, 18, 17])
 
 #: Points moved up before masking, so that the mask includes the forehead, and by how many pixels at `SIZE`.
@@ -65,8 +65,8 @@ _TEMPLATE = TEMPLATE @ [1, 1j]
 def similarity(points: np.ndarray, size: int = SIZE) -> np.ndarray:
     """Similarity transform that OpenFace aligns a face with.
 
-    Rotation (without reflection) is Kabsch's least-squares fit of the rigid points to `TEMPLATE`, scale the
-    ratio of the two RMS radii; the translation is not that fit's: the mean of all 68 points goes to the
+    The rotation (without reflection) is Kabsch's least-squares fit of the rigid points to `TEMPLATE`, the scale is the
+    ratio of the two RMS radii. The translation is not from that fit: it moves the mean of all 68 points to the
     picture's middle.
 
     Parameters
@@ -84,7 +84,7 @@ def similarity(points: np.ndarray, size: int = SIZE) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the rigid points fall together.
+        If the rigid points are all in the same place.
     """
     # Points as complex numbers x + iy: the best rotation is the angle of one sum of products.
     shape = np.ascontiguousarray(points, dtype=np.float64).view(np.complex128)[:, 0]
@@ -104,10 +104,10 @@ def transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def sample(frame: np.ndarray, to_frame: np.ndarray, size: int, border: int) -> np.ndarray:
-    """Square picture sampled bilinearly from a frame.
+    """Sample a square picture bilinearly from a frame.
 
-    Equal to `cv2.warpAffine`, in half the time: OpenCV samples four channels more than twice as fast as three,
-    and only the part of the frame that is read gets a fourth one.
+    Equal to `cv2.warpAffine`, in half the time: OpenCV samples four channels more than twice as fast as three, and
+    the fourth channel is added only to the part of the frame that is read.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def sample(frame: np.ndarray, to_frame: np.ndarray, size: int, border: int) -> n
     size
         Width and height of the picture.
     border
-        What lies outside the frame: `cv2.BORDER_CONSTANT` (black) or `cv2.BORDER_REPLICATE`.
+        What is outside the frame: `cv2.BORDER_CONSTANT` (black) or `cv2.BORDER_REPLICATE`.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def sample(frame: np.ndarray, to_frame: np.ndarray, size: int, border: int) -> n
     across, down = to_frame[:, 0] * (size - 1), to_frame[:, 1] * (size - 1)
     low = to_frame[:, 2] + np.minimum(across, 0) + np.minimum(down, 0)
     high = to_frame[:, 2] + np.maximum(across, 0) + np.maximum(down, 0)
-    # Two pixels more on each side, so that the frame's border and not this part's is seen.
+    # Two more pixels on each side, so that no border of this part is sampled inside the frame.
     left, top = (min(max(int(edge) - 2, 0), end - 1) for edge, end in zip(low, (width, height), strict=True))
     right, bottom = (max(int(edge) + 4, start + 1) for edge, start in zip(high, (left, top), strict=True))
     part = cv2.cvtColor(frame[top:bottom, left:right], cv2.COLOR_RGB2RGBA)
@@ -141,8 +141,8 @@ def sample(frame: np.ndarray, to_frame: np.ndarray, size: int, border: int) -> n
 def face_mask(aligned: np.ndarray, size: int = SIZE) -> np.ndarray:
     """Pixels inside OpenFace's outline of the face.
 
-    Even-odd scan line: a pixel belongs to the mask when its centre lies inside the polygon. (`cv2.fillPoly`
-    also paints the rim: intersection over union 0.989.)
+    Even-odd scan lines: a pixel belongs to the mask if its centre is inside the polygon. (`cv2.fillPoly` also fills
+    pixels on the edge: intersection over union 0.989.)
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def face_mask(aligned: np.ndarray, size: int = SIZE) -> np.ndarray:
     row, edge = np.nonzero((y0 <= rows) != (y1 <= rows))  # never a level edge
     crossing = x0[edge] + (row - y0[edge]) * ((x1 - x0)[edge] / (y1 - y0)[edge])
     first = np.clip(np.ceil(crossing), 0, size).astype(np.intp)  # first pixel right of the edge
-    # Summing down the first axis of the transposed picture is twice as fast as along the rows.
+    # Summing along the first axis of the transposed picture is twice as fast as along the rows.
     flips = np.bincount(first * size + row, minlength=(size + 1) * size).astype(np.uint8)
     crossed = np.cumsum(flips.reshape(size + 1, size)[:size], axis=0, dtype=np.uint8)
     return np.ascontiguousarray(crossed.T & 1).view(bool)

@@ -1,8 +1,8 @@
-"""Masked faces of real clips, beside OpenFace's: ``python -m lib.faces.check_real [DATA]``.
+"""Compare masked faces of real clips with OpenFace's: ``python -m lib.faces.check_real [DATA]``.
 
 `DATA` has the layout ``cremad/VideoFlash/*.flv``, ``ravdess/Actor_NN/*.mp4``, ``openface/CLIP.csv`` and
-``openface/CLIP_aligned/*.bmp``; any part may be missing. Without it, the four original RAVDESS clips are used
-that the PyPI package pyfame carries as samples. The command ends with 1 if a criterion fails.
+``openface/CLIP_aligned/*.bmp``; any part may be missing. Without `DATA`, four original RAVDESS clips are used, which
+the PyPI package pyfame includes as samples. The exit status is 1 if a criterion fails.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def differences(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     return dict(zip(["difference", "in_mask", "iou"], np.mean(rows, axis=0).tolist(), strict=True))
 
 
-def faces_beside(path: Path, openface: Path, tracker: FaceMesh) -> tuple[MaskedClip, MaskedClip | None]:
-    """Masked faces of the clip at 112 px: ours, and with OpenFace's landmarks if it has a table of the clip."""
+def both_faces(path: Path, openface: Path, tracker: FaceMesh) -> tuple[MaskedClip, MaskedClip | None]:
+    """Masked faces of the clip at 112 px: with our landmarks, and with OpenFace's if there is a table of the clip."""
     ours = mask_clip(path, tracker, SIZE)
     if not Path(openface, f"{path.stem}.csv").is_file():
         return ours, None
@@ -84,7 +84,7 @@ def faces_beside(path: Path, openface: Path, tracker: FaceMesh) -> tuple[MaskedC
 
 
 def strip(ours: MaskedClip, theirs: MaskedClip | None, count: int = 8) -> np.ndarray:
-    """`count` faces spread over the clip side by side, OpenFace's below ours: uint8 (112 or 224, count x 112, 3)."""
+    """`count` evenly spaced faces in a row, OpenFace's below ours: uint8 (112 or 224, count x 112, 3)."""
     rows = [ours.faces] if theirs is None else [ours.faces, theirs.faces]
     frames = np.linspace(0, min(map(len, rows)) - 1, count).astype(int)
     return np.vstack([np.hstack(list(faces[frames])) for faces in rows])
@@ -95,7 +95,7 @@ def check_clip(path: Path, openface: Path, tracker: FaceMesh) -> tuple[dict[str,
     row: dict[str, object] = {"clip": path.stem}
     picture = None
     try:
-        ours, theirs = faces_beside(path, openface, tracker)
+        ours, theirs = both_faces(path, openface, tracker)
         picture = strip(ours, theirs)
         row |= {"frames": len(ours.success), "found": ours.success.mean(), "problem": ours.problem}
         if theirs is None:
@@ -122,9 +122,9 @@ def check_clips(
     Returns
     -------
     table : DataFrame
-        One row per clip with the columns `CHECK_COLUMNS`; NaN where there is no reference.
+        One row per clip with the columns `CHECK_COLUMNS`; NaN without a reference.
     picture : uint8 array, (height, 896, 3)
-        RGB: eight faces of each clip, below them OpenFace's where there are some; None without any face.
+        RGB: eight faces of each clip, OpenFace's below them if there are any; None if no clip could be read.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def compare(data: str | os.PathLike) -> pd.DataFrame:
 
 
 def verdicts(table: pd.DataFrame) -> list[tuple[str, bool | None]]:
-    """The criteria and whether the `table` of :func:`check_clips` meets them; None where nothing could tell."""
+    """The criteria, and whether the `table` of :func:`check_clips` meets each; None if it could not be checked."""
     compared = table[table["reference"].notna()]
 
     def judge(rows: pd.DataFrame, passed: pd.Series) -> bool | None:
@@ -165,12 +165,12 @@ def verdicts(table: pd.DataFrame) -> list[tuple[str, bool | None]]:
 
 
 def sample_clips(folder: Path) -> tuple[list[Path], Path]:
-    """RAVDESS' sample clips and their licence, read as data out of pyfame's wheel and kept in `folder`.
+    """RAVDESS' sample clips and their licence, extracted from pyfame's wheel into `folder`.
 
     Raises
     ------
     InputProblem
-        If pip cannot download the wheel or it holds no clips.
+        If pip cannot download the wheel, or it has no clips.
     """
     licence = folder / _LICENCE
     if not licence.is_file():  # written last
@@ -228,8 +228,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         say(f"Masked faces (OpenFace's below ours where there is a reference): {relative(shown_at)}\n\n")
     results = verdicts(table)
-    words = {True: "pass", False: "FAIL", None: "not checked (no reference)"}
-    say("".join(f"{words[passed]}: {criterion}\n" for criterion, passed in results))
+    outcomes = {True: "pass", False: "FAIL", None: "not checked (no reference)"}
+    say("".join(f"{outcomes[passed]}: {criterion}\n" for criterion, passed in results))
     return int(any(passed is False for _, passed in results))
 
 

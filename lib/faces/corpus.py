@@ -42,7 +42,7 @@ _CODE = (alignment, landmarks, masking, openface, video)
 
 @dataclass(frozen=True)
 class _Recipe:
-    """What decides the pixels, beside the clips themselves."""
+    """What decides the pixels, apart from the clips."""
 
     backend: Backend
     openface_folder: str | None
@@ -50,14 +50,14 @@ class _Recipe:
     models_dir: str | None
 
     def fingerprint(self, clips: pd.DataFrame, read: bool = False) -> str:
-        """Name of the faces that this recipe makes of one actor's `clips`, from everything that decides them.
+        """Digest of everything that decides the faces of one actor's `clips`.
 
-        The videos' SHA-256 is that of the column ``sha256``, or of the files themselves if they are to be `read`.
+        The videos' SHA-256 is taken from the column ``sha256``, or computed from the files if `read` is set.
 
         Raises
         ------
         InputProblem
-            If a video cannot be read, or has another SHA-256 than the column.
+            If a video cannot be read, or its SHA-256 differs from the column's.
         """
         facts = [_makers(), self.backend, self.interpolation, SIZE]
         listed = clips["sha256"] if "sha256" in clips else [None] * len(clips)
@@ -73,7 +73,7 @@ class _Recipe:
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def mask(self, clip: str, path: str, tracker: FaceMesh | None) -> MaskedClip:
-        """The faces of one clip; one without pictures, if nothing of it can be read."""
+        """Mask the faces of one clip; the result has no pictures if nothing can be read."""
         try:
             if self.backend == "mesh":
                 return mask_clip(path, tracker, SIZE, self.interpolation)
@@ -90,13 +90,13 @@ class _Recipe:
 
 @cache
 def _makers() -> list:
-    """Digests of code and models, and the packages' versions."""
+    """Digests of the code and the models, and the versions of the packages."""
     versions = [cv2.__version__, np.__version__, metadata.version("ai-edge-litert")]
     return [code_digest(*(module.__file__ for module in _CODE)), versions, sorted(c for _, c in MODELS.values())]
 
 
 def _digest(path: Path, listed: str | None) -> str:
-    """SHA-256 of a clip's file; InputProblem if there is none any more, or another one than `listed`."""
+    """SHA-256 of a clip's file; InputProblem if the file is gone or its SHA-256 is not `listed`."""
     remedy = "see that the corpus' disk is there, then run again; finished actors are kept"
     try:
         found = sha256(path)
@@ -104,7 +104,7 @@ def _digest(path: Path, listed: str | None) -> str:
         raise InputProblem(path, f"cannot be read any more ({error.strerror})", remedy) from None
     if listed not in (None, found):
         raise InputProblem(
-            path, "has changed since it was listed in clips.csv", "delete files.csv beside it and run again"
+            path, "has changed since it was listed in clips.csv", "delete files.csv next to it and run again"
         )
     return found
 
@@ -137,15 +137,15 @@ def mask_corpus(
 ) -> pd.DataFrame:
     """Mask every clip of a corpus; write ``<actor>.npz`` for each actor into `folder`.
 
-    An actor's file is written when all clips of the actor are done and their videos are still what they were; a
-    run that was interrupted goes on after the last one. A file counts as done when it can be read whole and its
-    fingerprint (recipe, code, models, OpenCV and LiteRT, the clips' names and SHA-256) fits.
+    An actor's file is written when all clips of the actor are masked and their videos have not changed meanwhile. An
+    interrupted run continues after the last finished actor. A file counts as finished if it can be read completely and
+    has the right fingerprint (recipe, code, models, OpenCV and LiteRT, the clips' names and SHA-256).
 
     Parameters
     ----------
     clips
-        Table with the columns ``clip, path, actor``, and ``sha256`` of each video unless it is to be read first
-        (more are ignored).
+        Table with the columns ``clip, path, actor``, and ``sha256`` of each video; without it, the videos are read to
+        compute it. Other columns are ignored.
     folder
         Where to write: ``data/<study>/<corpus>/faces``. A file holds the clips of one actor one after another
         (N frames, C clips): `faces` uint8 (N, 28, 28, 3), `success` bool (N,), `landmarks` float32
@@ -153,28 +153,27 @@ def mask_corpus(
     backend
         ``mesh`` finds the landmarks itself; ``openface`` takes them from FeatureExtraction's output.
     openface_folder
-        FeatureExtraction's ``-out_dir``; for the backend ``openface`` only.
+        FeatureExtraction's ``-out_dir``, for the backend ``openface``.
     interpolation : {"area", "linear", "cubic"}
         How the 112 x 112 picture is resized to 28 x 28.
     processes
-        Worker processes, one core each; default: one for every core this process may use. 1 works in this
-        process.
+        Number of worker processes; default: one for each core that this process may use. With 1, no process is started.
     progress
-        Whether a bar shows clips done, rate and remaining time.
+        Whether to show a progress bar.
     models_dir
         Folder of the model files; default `lib.base.paths.models_dir()`.
 
     Returns
     -------
     DataFrame
-        One row per clip with the columns `FACE_COLUMNS`, in the order of `clips`; `problem` is empty or one sentence. A
-        clip that ends early keeps the frames it has; one that cannot be read has none.
+        One row per clip with the columns `FACE_COLUMNS`, in the order of `clips`; `problem` is empty or one sentence.
+        A clip that ends early keeps the frames that it has; one that cannot be read has none.
 
     Raises
     ------
     InputProblem
-        If the landmark models are missing or wrong, no space is left, or a video is gone or has changed (what was
-        finished stays).
+        If the landmark models are missing or wrong, the disk is full, or a video is gone or has changed. Finished
+        actors are kept.
     ValueError
         For an unknown backend or interpolation, or a clip named twice.
     """
@@ -208,7 +207,10 @@ def mask_corpus(
         for actor, masked in _mask_actors(waiting, recipe, processes or _cores(), bar):
             group, fingerprint = waiting[actor]
             if recipe.fingerprint(group, read=True) != fingerprint:  # raises if it is a video
-                problem, remedy = f"has changed while actor {actor} was masked", "leave it alone and run again"
+                problem, remedy = (
+                    f"has changed while actor {actor} was masked",
+                    "do not change it during a run, and run again",
+                )
                 raise InputProblem(openface_folder, problem, remedy)
             tables.append(_write_actor(folder, actor, group, masked, fingerprint).assign(actor=actor))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=FACE_COLUMNS)
@@ -222,7 +224,7 @@ def _cores() -> int:
 def _mask_actors(
     waiting: dict, recipe: _Recipe, processes: int, bar: tqdm
 ) -> Iterator[tuple[object, list[MaskedClip]]]:
-    """Give (actor, masked clips in the table's order) as actors are finished."""
+    """Yield (actor, masked clips in the table's order) for each actor that is finished."""
     jobs = [
         (actor, row, clip, str(path))
         for actor, (group, _) in waiting.items()
@@ -240,7 +242,7 @@ def _mask_actors(
 
 
 def _run(jobs: list[tuple], recipe: _Recipe, processes: int) -> Iterator[tuple[tuple, MaskedClip]]:
-    """Give (job, result) for each job, in this process or in `processes` others."""
+    """Yield (job, result) for each job, computed in this process or in `processes` others."""
     if processes <= 1:
         tracker = recipe.tracker() if jobs else None
         for job in jobs:
@@ -291,7 +293,7 @@ def _table(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
 
 
 def _read_done(path: Path, fingerprint: str) -> pd.DataFrame | None:
-    """Table of an actor's finished file; None if it is absent, damaged, or made from something else."""
+    """Table of an actor's finished file; None if it is missing, damaged, or has another fingerprint."""
     try:
         arrays = read_npz(path, "fingerprint", "clips", "offsets", "success", "problems", "faces", "landmarks")
         return _table(arrays) if str(arrays["fingerprint"]) == fingerprint else None

@@ -1,9 +1,9 @@
-"""What moves the mesh's 68 points towards OpenFace's, the same for every face.
+"""Move the mesh's 68 points towards OpenFace's, in the same way for every face.
 
-Two steps with few degrees of freedom, because only three people were at hand to fit them on. Most of the difference
-between the masked faces comes from the scale of the alignment, and the ends of the jaw (the face's width) tell
-OpenFace's scale more steadily from person to person than the rigid points do: the points are scaled half way
-to it. Then they are moved by left-right symmetric shifts, shrunken, since nothing about a stranger is asymmetric.
+There are two steps with few degrees of freedom, because they were fitted on three people only. First the scale: most
+of the difference between the masked faces comes from it, and the ends of the jaw (the face's width) predict OpenFace's
+scale better for a new person than the rigid points do. The points are scaled half way to it. Then the points are moved
+by shifts that are left-right symmetric, since an asymmetry of the three people does not apply to others, and shrunken.
 `tests/benchmarks/bench_mask_quality.py --fit` fits the constants and measures them on each person left out.
 """
 
@@ -16,14 +16,14 @@ from lib.faces.alignment import similarity
 __all__ = ["JAW_RADIUS", "MIRROR", "TOWARDS_OPENFACE", "correct", "jaw_radius", "symmetric"]
 
 # fmt: off
-#: The point on the other side of the face of each of the 68 points.
+#: For each of the 68 points, its mirror point on the other side of the face.
 MIRROR = np.array([
     *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
 ])
 
-#: RMS distance of the jaw's ends from their mean in the aligned picture of a mean face, pixels at 112.
+#: RMS distance of the jaw's ends from their mean in the aligned picture of a mean face, in pixels at 112 px.
 JAW_RADIUS = 50.668
 
 #: Left-right symmetric shifts of the scaled points, pixels in the aligned 112 px picture.
@@ -44,7 +44,7 @@ TOWARDS_OPENFACE = np.array([
 # fmt: on
 
 _JAW_ENDS = np.array([0, 1, 2, 14, 15, 16])
-_SCALED = 0.5  # the part of the way, as an exponent, that the scale is moved
+_SCALED = 0.5  # exponent: the part of the way that the scale is moved
 
 
 def symmetric(shifts: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ def symmetric(shifts: np.ndarray) -> np.ndarray:
 
 
 def jaw_radius(points: np.ndarray) -> float:
-    """RMS distance of the jaw's ends from their mean in the aligned picture of `points` (68, 2), pixels at 112."""
+    """RMS distance of the jaw's ends from their mean in the aligned picture of `points` (68, 2), pixels at 112 px."""
     ends = (points[_JAW_ENDS] - points[_JAW_ENDS].mean(axis=0)) @ similarity(points)[:, :2].T
     return float(np.sqrt((ends**2).sum(axis=1).mean()))
 

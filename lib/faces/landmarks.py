@@ -1,9 +1,9 @@
-"""Landmarks of one face through a video: a 468-point mesh, run on LiteRT, mapped to OpenFace's 68 points.
+"""Landmarks of one face in a video: a 468-point mesh, run on LiteRT, mapped to OpenFace's 68 points.
 
 Two of MediaPipe's models do the work (Bazarevsky et al., "BlazeFace", 2019; Kartynnik et al., "Real-time facial
 surface geometry from monocular video on mobile GPUs", 2019). The detector finds the face in a frame; the mesh
-model reads a rotated square around it. In the next frame that square comes from the mesh itself, so the
-detector runs again only when the face is lost.
+model reads a rotated square around it. In the next frame that square comes from the last mesh, so the detector
+runs again only if the face is lost.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FACE_SCORE = 0.5  # least probability of a face, of both models
 
 
 class _Model:
-    """One TFLite model with one image as input, one thread (the caller runs one process a core)."""
+    """One TFLite model with one image as input, on one thread (the caller runs one process per core)."""
 
     def __init__(self, content: bytes):
         from ai_edge_litert.interpreter import Interpreter  # 0.1 s; not needed to fetch the files
@@ -102,7 +102,7 @@ class FaceMesh:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the face: the next frame belongs to another clip."""
+        """Forget the face; call it before the first frame of another clip."""
         self._square = None
 
     def track(self, frames: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -145,7 +145,7 @@ class FaceMesh:
             square = self._detect(frame)
             first = None if square is None else self._read_mesh(frame, square)
             if first is not None:
-                # A second pass on the square that tracking would use: without it a clip's first frame
+                # A second pass on the square that tracking would use: without it the landmarks of a clip's first frame
                 # scatters more than the others.
                 mesh = self._read_mesh(frame, _square_around(first, first[_RIGHT_EYE], first[_LEFT_EYE]))
                 mesh = first if mesh is None else mesh
@@ -153,7 +153,7 @@ class FaceMesh:
         return mesh
 
     def faces(self, frame: np.ndarray) -> list[tuple[float, np.ndarray]]:
-        """All faces that the detector sees in one frame, the most certain first; it forgets nothing.
+        """All faces that the detector sees in one frame, the most certain first; tracking is not affected.
 
         Returns
         -------
@@ -170,11 +170,11 @@ class FaceMesh:
         return faces
 
     def _detect(self, frame: np.ndarray) -> np.ndarray | None:
-        """Square around the most certain face, as (2, 2): its middle and its x axis of half its length."""
+        """Square around the most certain face, as `_square_around` gives it, or None."""
         scores, values, scale, shift = self._candidates(frame)
         if not len(scores):
             return None
-        # Weighted non-maximum suppression of the best face only: all overlapping boxes vote by their score.
+        # Weighted non-maximum suppression for the best face: the mean of all overlapping boxes, weighted by score.
         centre, size = values[:, 0], values[:, 1]
         votes = _overlap(centre - size / 2, centre + size / 2, scores.argmax()) > _SAME
         values = np.average(values[votes], axis=0, weights=scores[votes])
@@ -184,7 +184,7 @@ class FaceMesh:
         return _square_around(corners, values[2], values[3])
 
     def _candidates(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
-        """What the detector takes for faces in `frame`, before boxes of one face are put together.
+        """What the detector takes for faces in `frame`, before boxes of the same face are merged.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Masked faces of one clip: every frame to a 28 x 28 RGB picture.
+"""Masked faces of one clip: a 28 x 28 RGB picture of every frame.
 
 A frame without a face follows OpenFace's convention: the picture is black and `success` is false.
 """
@@ -48,7 +48,7 @@ class MaskedClip:
 
 
 def mask_clip(path: str | os.PathLike, tracker: FaceMesh, size: int = SIZE, interpolation: str = "area") -> MaskedClip:
-    """Masked faces of one video, with landmarks of the mesh.
+    """Mask the faces of one video, with the mesh's landmarks.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def mask_clip(path: str | os.PathLike, tracker: FaceMesh, size: int = SIZE, inte
     Returns
     -------
     MaskedClip
-        A file that ends early gives the frames that it has and says so in `problem`, as does one without any
-        face.
+        A file that ends early gives the frames that it has. `problem` states that, or that there is no face in any
+        frame.
 
     Raises
     ------
@@ -84,16 +84,16 @@ def mask_openface_clip(
     interpolation: str = "area",
     pictures: bool = True,
 ) -> MaskedClip:
-    """Masked faces of clip `name` from what OpenFace's FeatureExtraction left in `folder`.
+    """Masked faces of clip `name` from the files that OpenFace's FeatureExtraction wrote to `folder`.
 
-    Its own pictures are taken where there are some. With its table alone (no ``-simalign``, or `pictures`
-    false), the frames of the video `path` are aligned and masked with its landmarks: the same picture but for
-    the landmarks' rounding.
+    Its own pictures are used if there are any. If there is only its table (no ``-simalign``), or `pictures` is false,
+    the frames of the video `path` are aligned and masked with its landmarks; this gives the same pictures except for
+    the rounding of the landmarks.
 
     Raises
     ------
     InputProblem
-        See :func:`lib.faces.openface.read_aligned`; if only the table is there, also when `path` cannot be decoded or
+        See :func:`lib.faces.openface.read_aligned`; if there is only the table, also if `path` cannot be decoded or
         has another number of frames.
     """
     features = read_features(Path(folder, f"{name}.csv"))
@@ -118,14 +118,14 @@ def mask_openface_clip(
 
 
 def sentence(problem: InputProblem) -> str:
-    """What `problem` says without its file: tables name that in another column."""
+    """Text of `problem` without its file, which tables name in another column."""
     return f"{problem.problem}; {problem.remedy}."
 
 
 def _mask(
     path: str | os.PathLike, locate: Callable[[np.ndarray], np.ndarray | None], size: int, interpolation: str
 ) -> MaskedClip:
-    """Mask each frame of the video with the landmarks that `locate` gives for it, None for no face."""
+    """Mask each frame of the video with the landmarks that `locate` returns for it (None: no face)."""
     faces, success, landmarks, problem = [], [], [], ""
     try:
         for frame in read_frames(path):

@@ -1,4 +1,4 @@
-"""The two landmark model files: obtained from MediaPipe's wheel, read as data, verified by SHA-256."""
+"""The two landmark model files: extracted from MediaPipe's wheel and verified by SHA-256."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lib.base import paths
 from lib.base.files import written_atomically
 from lib.base.problems import InputProblem
 
-#: Model file: (its place in the wheel, its SHA-256).
+#: Model file -> (its path in the wheel, its SHA-256).
 MODELS = {
     "face_detection_short_range.tflite": (
         "mediapipe/modules/face_detection/face_detection_short_range.tflite",
@@ -26,14 +26,14 @@ MODELS = {
     ),
 }
 
-#: The last release of MediaPipe whose wheel holds the model files. Only data is read from it, so one platform's
-#: wheel serves every machine; it is never installed (it does not go with TensorFlow 2.20 and newer).
+#: The last release of MediaPipe whose wheel has the model files. Only data is read from it, so one platform's
+#: wheel serves every machine; it is never installed (it does not work with TensorFlow 2.20 and newer).
 WHEEL = "mediapipe==0.10.21"
 WHEEL_TAGS = ["--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--implementation=cp", "--abi=cp311"]
 
 
 def fetch_models(folder: str | os.PathLike | None = None) -> list[Path]:
-    """See that both model files are in `folder`; fetch MediaPipe's wheel and read them out of it if not.
+    """Make sure that both model files are in `folder`; if not, download MediaPipe's wheel and extract them.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _sha256(path: Path) -> str:
 
 
 def check_models(folder: str | os.PathLike | None = None) -> dict[str, bytes]:
-    """Contents of both model files by name, their SHA-256 checked.
+    """Read both model files and check their SHA-256; contents by name.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""What OpenFace's FeatureExtraction leaves behind: the landmarks' CSV and the aligned pictures.
+"""Read the output of OpenFace's FeatureExtraction: the landmarks' CSV and the aligned pictures.
 
 ``FeatureExtraction -f NAME.flv -out_dir DIR -2Dfp -simalign`` writes ``DIR/NAME.csv``, one row per frame, and
-``DIR/NAME_aligned/frame_det_00_000001.bmp``, a picture a frame.
+``DIR/NAME_aligned/frame_det_00_000001.bmp``, one picture per frame.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LONGEST = 100_000  # frames; a larger frame number is a damaged file, not a cli
 
 @dataclass(frozen=True)
 class Features:
-    """OpenFace's landmarks of one clip, for frames 1 ... n without holes.
+    """OpenFace's landmarks of one clip, for all frames 1 ... n.
 
     Attributes
     ----------
@@ -43,14 +43,14 @@ class Features:
 def read_features(path: str | os.PathLike) -> Features:
     """Read FeatureExtraction's CSV.
 
-    Both column styles are read (``frame,face_id,...`` and ``frame, timestamp, ...`` of older versions); columns
-    are addressed by name. A frame number that is left out counts as a frame without a face; of two rows for one
-    frame (two faces) the more confident one is taken.
+    Both column styles are read (``frame,face_id,...``, and ``frame, timestamp, ...`` of older versions), since columns
+    are found by name. A missing frame number counts as a frame without a face; of two rows for one frame (two faces)
+    the more confident one is used.
 
     Raises
     ------
     InputProblem
-        If the file is missing, is no table, or lacks a column.
+        If the file is missing, is not a table, or lacks a column.
     """
     path = Path(path)
     if not path.is_file():
@@ -107,19 +107,19 @@ def read_aligned(folder: str | os.PathLike, name: str, success: np.ndarray) -> t
     name
         The clip's name (file name without suffix).
     success : bool array, (n,)
-        Whether OpenFace found a face in frame 1 ... n: :func:`read_features` tells.
+        Whether OpenFace found a face in frame 1 ... n, see :func:`read_features`.
 
     Returns
     -------
     faces : uint8 array, (n, size, size, 3)
         RGB; all black where `success` is false.
     success : bool array, (n,)
-        False also where the picture is absent (``-nobadaligned`` leaves holes in the numbers).
+        False also if the picture is missing (with ``-nobadaligned`` some numbers are missing).
 
     Raises
     ------
     InputProblem
-        If there are no pictures, there are more than frames, or one cannot be read.
+        If there are no pictures, or more pictures than frames, or one cannot be read.
     """
     pictures = find_pictures(folder, name)
     if not pictures:
@@ -140,7 +140,7 @@ def read_aligned(folder: str | os.PathLike, name: str, success: np.ndarray) -> t
         except cv2.error:  # a header that promises gigabytes
             face = None
         if order == 0 and face is not None and face.shape[0] == face.shape[1]:
-            side = face.shape[0]  # another one than OpenFace's default: -simsize
+            side = face.shape[0]  # another size than OpenFace's default: -simsize
             faces = np.zeros((len(success), side, side, 3), dtype=np.uint8)
         if face is None or face.shape != (side, side, 3):
             raise InputProblem(path, "the picture is damaged or of another size than the others", _AGAIN)

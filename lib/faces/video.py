@@ -1,4 +1,4 @@
-"""Video files to frames, through OpenCV's FFmpeg; what cannot be decoded is named in one sentence."""
+"""Decode video files with OpenCV's FFmpeg; what cannot be decoded is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# FFmpeg writes a line for each damaged packet to the process' stderr, past Python. What a user must know is
-# said by InputProblem. The variable is read when OpenCV opens its first video.
+# FFmpeg writes a line for each damaged packet directly to the process' stderr. What a user must know is in the
+# InputProblem. The variable is read when OpenCV opens its first video.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
@@ -15,8 +15,8 @@ import numpy as np
 
 from lib.base.problems import InputProblem
 
-#: A file may decode to this many frames fewer than its header promises and still count as whole: some of
-#: RAVDESS' files decode to one fewer (:mod:`tests.test_video` shows one).
+#: A file that decodes to this many frames fewer than its header states still counts as complete: some of RAVDESS'
+#: files decode to one fewer (:mod:`tests.test_video` has one).
 HEADER_TOLERANCE = 2
 
 _POINTER = b"version https://git-lfs"
@@ -38,18 +38,17 @@ def read_frames(path: str | os.PathLike) -> Iterator[np.ndarray]:
     Raises
     ------
     InputProblem
-        At the first frame: the file is missing, empty, a Git-LFS pointer, or nothing in it decodes.
-        After the last frame: the file ends more than `HEADER_TOLERANCE` frames before the length that its
-        header gives (a download that broke off). All frames that decode have been given by then, so a
-        caller that can use a part catches this. A header without a length, as some FLV files have, is
-        not held against the file.
+        Before the first frame: the file is missing, empty, a Git-LFS pointer, or no frame can be decoded.
+        After the last frame: the file ends more than `HEADER_TOLERANCE` frames before the length in its header (an
+        incomplete download). All frames that can be decoded have been yielded by then, so a caller that can use them
+        catches the error. A header without a length, as in some FLV files, is no error.
     """
     for _, frame in read_timed_frames(path):
         yield frame
 
 
 def read_timed_frames(path: str | os.PathLike) -> Iterator[tuple[float, np.ndarray]]:
-    """Decode `path` as `read_frames` does; yields (seconds, frame), the seconds as the file has them."""
+    """Decode `path` as `read_frames` does; yield (seconds, frame), with the seconds as in the file."""
     path = Path(path)
     _look_before_decoding(path)
     capture = _open(path)
@@ -82,25 +81,25 @@ def read_timed_frames(path: str | os.PathLike) -> Iterator[tuple[float, np.ndarr
 
 
 def _open(path: Path) -> cv2.VideoCapture:
-    """Open `path` without a word of OpenCV's own about what fails."""
+    """Open `path` without OpenCV's own error messages."""
     logging = cv2.utils.logging
     level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     try:
-        # One decoding thread: the caller runs a process a core.
+        # One decoding thread: the caller runs one process per core.
         return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     finally:
         logging.setLogLevel(level)
 
 
 def _codec(capture: cv2.VideoCapture) -> str:
-    """Name of the codec of an open video, as its four letters; empty where there is none."""
+    """Four-letter name of the codec of an open video; empty if there is none."""
     letters = int(capture.get(cv2.CAP_PROP_FOURCC)) if capture.isOpened() else 0
     name = (letters & 0xFFFFFFFF).to_bytes(4, "little").decode("ascii", "replace").strip(" \0")
     return "AV1 (AV01)" if name == "AV01" else name if name.isprintable() else ""
 
 
 def _look_before_decoding(path: Path) -> None:
-    """Raise InputProblem for what OpenCV would only call "not opened"."""
+    """Raise InputProblem for files that OpenCV would only report as not opened."""
     if not path.is_file():
         raise InputProblem(path, "there is no such file", "check the path of the corpus")
     try:
