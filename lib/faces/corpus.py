@@ -137,9 +137,9 @@ def mask_corpus(
 ) -> pd.DataFrame:
     """Mask every clip of a corpus; write ``<actor>.npz`` for each actor into `folder`.
 
-    An actor's file is written when all clips of the actor are masked and their videos have not changed meanwhile. An
-    interrupted run continues after the last finished actor. A file counts as finished if it can be read completely and
-    has the right fingerprint (recipe, code, models, OpenCV and LiteRT, the clips' names and SHA-256).
+    An actor's file is written when all clips of the actor are masked and their videos have not changed. An interrupted
+    run continues after the last finished actor: one whose file can be read completely and has the right fingerprint
+    (recipe, code, models, OpenCV and LiteRT, the clips' names and SHA-256).
 
     Parameters
     ----------
@@ -166,8 +166,8 @@ def mask_corpus(
     Returns
     -------
     DataFrame
-        One row per clip with the columns `FACE_COLUMNS`, in the order of `clips`; `problem` is empty or one sentence.
-        A clip that ends early keeps the frames that it has; one that cannot be read has none.
+        `FACE_COLUMNS`, one row per clip in the order of `clips`; `problem` is empty or one sentence. A clip that ends
+        early keeps the frames that it has; one that cannot be read has none.
 
     Raises
     ------
@@ -207,10 +207,7 @@ def mask_corpus(
         for actor, masked in _mask_actors(waiting, recipe, processes or _cores(), bar):
             group, fingerprint = waiting[actor]
             if recipe.fingerprint(group, read=True) != fingerprint:  # raises if it is a video
-                problem, remedy = (
-                    f"has changed while actor {actor} was masked",
-                    "do not change it during a run, and run again",
-                )
+                problem, remedy = f"has changed while actor {actor} was masked", "run again without changing it"
                 raise InputProblem(openface_folder, problem, remedy)
             tables.append(_write_actor(folder, actor, group, masked, fingerprint).assign(actor=actor))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=FACE_COLUMNS)
