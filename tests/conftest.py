@@ -43,7 +43,7 @@ def exported_run(tmp_path_factory, random_network):
     from lib.prediction.export import export
     from lib.study import load
 
-    recorded = Path(__file__).parent / "sample_runs" / "6-layer_lr-0.001_epochs-36"
+    recorded = Path(__file__).parent / "sample_runs" / load("sample").sensitivity.cell.run
     folder = tmp_path_factory.mktemp("runs") / recorded.name
     folder.mkdir()
     for name in ("metrics.json", "predictions.csv"):

@@ -20,7 +20,7 @@ from lib.study import load, paper, results
 from lib.training import loop
 
 SETTINGS = {name: assumption.value for name, assumption in paper.assumptions().items()} | {"filters": [4, 8, 16]}
-SAMPLE = ROOT / "tests/sample_runs/6-layer_lr-0.001_epochs-36"
+SAMPLE = ROOT / "tests/sample_runs" / load("sample").sensitivity.cell.run
 FACES = np.random.default_rng(14).integers(0, 256, (6, 75, 28, 28, 3), dtype=np.uint8)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,24 +111,29 @@ def with_faces(table: pd.DataFrame, faces_folder: Path, share: float) -> tuple[p
         If an actor's file is missing or damaged, or lacks frames of a clip.
     """
     keep, problems = np.ones(len(table), dtype=bool), []
+    for _, row, success in _stored(table, faces_folder, "success"):
+        if success.mean() < share:
+            keep[row.Index] = False
+            last = row.first_frame + row.frames - 1
+            what = f"shows a face in {success.sum()} of the {row.frames} frames {row.first_frame} to {last}"
+            remedy = "look at the clip; window_face_share in the study's file says how many it takes"
+            problems.append(InputProblem(row.clip, f"{what}, so this window is left out", remedy))
+    kept = table[keep].reset_index(drop=True)
+    return kept.assign(sequence=np.arange(len(kept))), problems
+
+
+def _stored(table: pd.DataFrame, faces_folder: Path, name: str) -> Iterator[tuple[Path, Any, np.ndarray]]:
+    """For each row of `plan`, actor by actor: the actor's file, the row, its frames of `name`; raises as `cut` does."""
     for actor, rows in table.groupby("actor", sort=True):
         path = faces_folder / f"{actor}.npz"
-        (success,), spans = read_actor(path, "success")
+        (stored,), spans = read_actor(path, name)
         for row in rows.itertuples():
             start, end = spans.get(row.clip, (0, 0))
             start += row.first_frame
-            window = success[start : min(end, start + row.frames)]
-            if len(window) != row.frames:
-                problem = f"does not hold the frames of {row.clip} that faces.csv lists"
-                raise InputProblem(path, problem, MASK_AGAIN)
-            if window.mean() < share:
-                keep[row.Index] = False
-                last = row.first_frame + row.frames - 1
-                what = f"shows a face in {window.sum()} of the {row.frames} frames {row.first_frame} to {last}"
-                remedy = "look at the clip; window_face_share in the study's file says how many it takes"
-                problems.append(InputProblem(row.clip, f"{what}, so this window is left out", remedy))
-    kept = table[keep].reset_index(drop=True)
-    return kept.assign(sequence=np.arange(len(kept))), problems
+            frames = stored[start : min(end, start + row.frames)]
+            if len(frames) != row.frames:
+                raise InputProblem(path, f"does not hold the frames of {row.clip} that faces.csv lists", MASK_AGAIN)
+            yield path, row, frames
 
 
 def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Path, settings: dict[str, Any],
@@ -168,20 +174,14 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
         )
     with written_atomically(array) as temporary:
         sequences: np.memmap | None = None
-        for actor, rows in table.groupby("actor", sort=True):
-            path = faces_folder / f"{actor}.npz"
-            (stored,), spans = read_actor(path, "faces")
-            for row in rows.itertuples():
-                start, end = spans.get(row.clip, (0, 0))
-                start += row.first_frame
-                window = stored[start : min(end, start + row.frames)]
-                if sequences is None:
-                    shape = (len(table), length, *window.shape[1:])
-                    sequences = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-                    _take_space(temporary)
-                if window.shape[1:] != sequences.shape[2:]:
-                    raise InputProblem(path, "holds faces of another size than the other actors' files", MASK_AGAIN)
-                sequences[row.sequence] = pad(window, length)
+        for path, row, window in _stored(table, faces_folder, "faces"):
+            if sequences is None:
+                shape = (len(table), length, *window.shape[1:])
+                sequences = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+                _take_space(temporary)
+            if window.shape[1:] != sequences.shape[2:]:
+                raise InputProblem(path, "holds faces of another size than the other actors' files", MASK_AGAIN)
+            sequences[row.sequence] = pad(window, length)
         if sequences is not None:
             sequences.flush()
         del sequences
