@@ -10,6 +10,7 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 from lib.base.files import write_table, written_atomically
 from lib.base.paths import relative, workspace
@@ -40,6 +41,14 @@ def use_style() -> None:
             "svg.hashsalt": "study",
         }
     )
+
+
+def black_markers(legend: Legend) -> None:
+    """Draw the markers of `legend` in black, for points whose colours are those of the emotions."""
+    for marker in legend.legend_handles:
+        marker.set_edgecolor("black")
+        if marker.get_facecolor()[0][:3].min() < 1:
+            marker.set_facecolor("black")
 
 
 def titled(title: str, study_title: str) -> str:
