@@ -1,1 +1,1 @@
-"""From sequences to a trained network."""
+"""From sequences to a trained network: layers, network, training loop, checkpoints."""

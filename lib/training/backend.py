@@ -1,6 +1,6 @@
-"""Keras and TensorFlow as this project uses them: quiet, and the same numbers on every run.
+"""Keras and TensorFlow, configured to write no start-up messages and to compute the same numbers on every run.
 
-The only place that sets TensorFlow's environment; whoever needs TensorFlow imports `keras` and `tf` from here.
+The only place that sets TensorFlow's environment; all other modules import `keras` and `tf` from here.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import os
 from lib.base.numerics import ONEDNN_ISA, check_processor
 from lib.base.quiet import stderr_shut
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only, from the C++ half, which reads it once
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only; the C++ part reads it once
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# cuBLAS keeps a workspace a stream: without this, an LSTM on a GPU may sum in another order each time.
+# cuBLAS keeps one workspace per stream: without this, an LSTM on a GPU may sum in another order each time.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
-check_processor()  # a kernel that the processor lacks would end the process without a word
+check_processor()  # a kernel that the processor lacks would end the process without a message
 
-with stderr_shut():  # a start-up message by oneDNN that no log level silences would stand in every notebook
+with stderr_shut():  # else a start-up message of oneDNN, which no log level silences, would be in every notebook
     import keras
     import tensorflow as tf
 
@@ -27,18 +27,18 @@ _numerics: str | None = None  # what `configure` was given
 
 
 def configure(threads: int = 1, numerics: str = "portable") -> None:
-    """Make TensorFlow deterministic, on `threads` CPU threads, and frugal with a GPU's memory.
+    """Make TensorFlow deterministic, set the number of CPU threads, and let it take a GPU's memory only as needed.
 
-    Call it once, before anything is computed. Another number of threads gives other last digits, because
+    Call it once, before anything is computed. With another number of threads the last digits differ, because
     sums are then taken in another order.
 
     Parameters
     ----------
     threads
-        Of one operation; two operations never run at once.
+        Threads of one operation; operations run one after another.
     numerics : {"portable", "native"}
-        The kernels that every x86-64 processor with AVX2 has, hence the same bytes on all of them, or this
-        processor's best ones.
+        ``portable`` uses kernels that every x86-64 processor with AVX2 has, so the bytes are the same on all of them;
+        ``native`` uses this processor's fastest kernels.
 
     Raises
     ------
@@ -58,12 +58,12 @@ def configure(threads: int = 1, numerics: str = "portable") -> None:
     except RuntimeError as error:
         raise RuntimeError("configure() comes too late: TensorFlow is already running") from error
     tf.config.experimental.enable_op_determinism()
-    # It cannot fuse Conv3D with LeakyReLU while the gradient needs both, and complains at every training.
+    # It cannot fuse Conv3D with LeakyReLU while the gradient needs both, and warns of it in every training.
     tf.config.optimizer.set_experimental_options({"remapping": False})
 
 
 def environment() -> dict:
-    """What besides the parameters decides the last digits of a training: versions, kernels, threads, devices."""
+    """What decides the last digits of a training besides its parameters: versions, kernels, threads, devices."""
     return {
         "tensorflow": tf.__version__,
         "keras": keras.__version__,

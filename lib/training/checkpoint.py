@@ -1,8 +1,8 @@
-"""Checkpoints: all that a training needs to go on after its last whole epoch, in one file an epoch.
+"""Checkpoints: one file per epoch with all that a training needs to continue after it.
 
-A file holds the weights, the optimizer's state, the best weights so far and the history, so that no two of them
-can ever be of different epochs. It is written under another name and renamed; the last two are kept, and
-whoever starts takes the newest that can be read.
+A file has the weights, the optimizer's state, the best weights so far and the history, so all of these are of the same
+epoch. It is written under a temporary name and renamed. The last two files are kept, and a training continues from the
+newest one that can be read.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class State:
     Attributes
     ----------
     fingerprint
-        Of everything that decides the numbers but the number of epochs (see `lib.training.loop`).
+        Digest of everything that decides the numbers, except the number of epochs (see `lib.training.loop`).
     history
         float64 ``(epoch, 4)``: training loss and accuracy, validation loss and accuracy of each epoch.
     weights, best, optimizer
-        Arrays in Keras' order: the weights now, at the best epoch, and the optimizer's variables.
+        Arrays in Keras' order: the current weights, those of the best epoch, and the optimizer's variables.
     """
 
     fingerprint: str
@@ -49,11 +49,11 @@ class State:
 
     @property
     def epoch(self) -> int:
-        """Number of whole epochs done."""
+        """Number of finished epochs."""
         return len(self.history)
 
     def forms(self) -> dict:
-        """Shape and type of every array; equal for all states of one training but for the history's length."""
+        """Shape and type of every array, without the history's length; equal for all states of one training."""
         forms = {name: [(a.shape, a.dtype) for a in getattr(self, name)] for name in LISTS}
         return forms | {"history": (self.history.shape[1:], self.history.dtype)}
 
@@ -63,17 +63,17 @@ LISTS = ("weights", "best", "optimizer")
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[Path]:
-    """Make `folder` if need be, keep it for this process, and clear what a killed one left half-written.
+    """Make `folder` if needed, lock it for this process, and remove unfinished files of a killed one.
 
     Raises
     ------
     InputProblem
-        If another process trains there, or nothing can be written there.
+        If another process trains in it, or it cannot be written.
     """
     with telling_unwritable(folder / "lock"):
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / "lock", "w")  # noqa: SIM115
-    with lock:  # the system lets go of it when the process dies, however it dies
+    with lock:  # the system unlocks it when the process ends, also when it is killed
         if not locked(lock):
             raise InputProblem(folder, "another process is training here", "wait for its end or stop it")
         for left in folder.glob(".epoch-*"):
@@ -82,7 +82,7 @@ def locked_folder(folder: Path) -> Iterator[Path]:
 
 
 def save(state: State, folder: Path) -> None:
-    """Write `state` into `folder` as ``epoch-NNNN.npz`` and drop all but the last two."""
+    """Write `state` into `folder` as ``epoch-NNNN.npz`` and delete all but the last two files."""
     arrays = {f"{name}-{i:03d}": a for name in LISTS for i, a in enumerate(getattr(state, name))}
     with written_atomically(folder / f"epoch-{state.epoch:04d}.npz") as temporary:
         np.savez(temporary, fingerprint=np.array(state.fingerprint), history=state.history, **arrays)
@@ -91,9 +91,9 @@ def save(state: State, folder: Path) -> None:
 
 
 def newest(folder: Path, start: State, epochs: int) -> State | None:
-    """The latest state in `folder` of the training that began as `start`, at most `epochs` epochs long, or None.
+    """The latest state in `folder` of the training that began with `start`, of at most `epochs` epochs, or None.
 
-    What cannot be read, or belongs to another training, is passed over and logged.
+    Files that cannot be read, or belong to another training, are skipped and logged.
     """
     for path in _files(folder):
         try:

@@ -1,4 +1,4 @@
-"""Keras' layers by faster kernels, and initial weights that are the same on every processor."""
+"""Keras' layers with faster kernels, and initial weights that are the same on every processor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lib.training.backend import environment, keras, tf
 
 @keras.saving.register_keras_serializable(package="lib")
 class Orthogonal(keras.initializers.Initializer):
-    """Keras' Orthogonal by NumPy: TensorFlow's QR rounds differently with the size of the processor's caches."""
+    """Keras' Orthogonal, computed by NumPy: TensorFlow's QR rounds differently depending on the processor's caches."""
 
     def __init__(self, seed: int):
         self.seed = seed
@@ -22,18 +22,18 @@ class Orthogonal(keras.initializers.Initializer):
         return tf.constant(q.T if shape[0] < shape[1] else q, dtype or "float32")
 
     def get_config(self):
-        """What `keras.saving` writes."""
+        """Configuration that `keras.saving` writes."""
         return {"seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(package="lib")
 class FoldedConv3D(keras.layers.Conv3D):
-    """Keras' Conv3D whose kernel's gradient is, on a CPU, that of one 2-D convolution for each of its frames.
+    """Keras' Conv3D; on a CPU, the gradient of its kernel is computed by one 2-D convolution per frame of the kernel.
 
-    A frame of the kernel sees every picture at a fixed distance in time, so its gradient is that of a 2-D
-    convolution of the pictures before or after. oneDNN has a fast form of it for AVX2, and none of the 3-D
-    gradient. Same weights, same values (to rounding). Strides in time, 16 bits, GPUs and native numerics take
-    Keras' own code.
+    A frame of the kernel is applied to pictures at a fixed distance in time, so its gradient is that of a 2-D
+    convolution with the pictures shifted by that distance. oneDNN has a fast kernel for it on AVX2, and none for the
+    3-D gradient. Weights and values are the same (to rounding). With strides in time, 16 bits, GPUs or native numerics,
+    Keras' own code is used.
     """
 
     def call(self, inputs):
@@ -52,7 +52,7 @@ class FoldedConv3D(keras.layers.Conv3D):
                 )
                 pictures = tf.reshape(x, (-1, *x.shape[2:]))
                 gradients = []
-                for ahead in range(-((frames - 1) // 2), frames // 2 + 1):  # of the output's frame
+                for ahead in range(-((frames - 1) // 2), frames // 2 + 1):  # frames after the output's frame
                     # The first or last frames of a sequence have nothing there: neither the next sequence's pictures.
                     kept = dy[:, max(0, -ahead) : dy.shape[1] - max(0, ahead)]
                     outside = [[0, 0], [max(0, -ahead), max(0, ahead)], [0, 0], [0, 0], [0, 0]]
@@ -76,10 +76,10 @@ class FoldedConv3D(keras.layers.Conv3D):
 
 @keras.saving.register_keras_serializable(package="lib")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras' BatchNormalization of ``(batch, frames, rows, columns, channels)``, by TensorFlow's fused kernel.
+    """Keras' BatchNormalization of ``(batch, frames, rows, columns, channels)``, with TensorFlow's fused kernel.
 
-    The kernel takes four axes, so frames are folded into rows; the statistics run over all but the channels
-    either way. On a CPU, Keras' own form is 41 % of a training step. Same weights, same values (to rounding).
+    The kernel takes four axes, so frames and rows become one axis; the statistics are over all axes but the channels in
+    both cases. On a CPU, Keras' own code takes 41 % of a training step. Weights and values are the same (to rounding).
     """
 
     def __init__(self, **options):
@@ -87,7 +87,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         self.autocast = False  # in mixed precision the kernel takes 16-bit pictures and 32-bit statistics
 
     def call(self, inputs, training=None, mask=None):
-        """Normalise `inputs` (five axes); in training, also move the moving statistics."""
+        """Normalise `inputs` (five axes); in training, also update the moving statistics."""
         shape = tf.shape(inputs)
         folded = tf.reshape(inputs, (shape[0], shape[1] * shape[2], shape[3], inputs.shape[4]))
         gamma, beta, moving_mean, moving_variance = (
@@ -97,7 +97,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
                 folded, gamma, beta, epsilon=self.epsilon, is_training=True
             )
-            # The kernel reports the sample variance (n - 1), Keras moves by the population's (n).
+            # The kernel returns the sample variance (n - 1), Keras uses the population's (n).
             n = tf.cast(tf.reduce_prod(shape[:4]), variance.dtype)
             variance *= (n - 1) / n
             self.moving_mean.assign(moving_mean * self.momentum + mean * (1 - self.momentum))
@@ -111,11 +111,11 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable(package="lib")
 class FusedLSTM(keras.layers.LSTM):
-    """Keras' LSTM (last output only), trained on a CPU by TensorFlow's one-kernel loop.
+    """Keras' LSTM (last output only), trained on a CPU by TensorFlow's single kernel ``BlockLSTM``.
 
-    Keras multiplies each frame's features by the kernel inside a loop of 75 steps, and sums the kernel's
-    gradient 75 times; here one product does all frames at once and ``BlockLSTM`` only the recurrence. Same
-    weights, same values (to rounding). Outside training, and on a GPU (cuDNN), it is Keras' own code.
+    Keras multiplies each frame's features by the kernel inside a loop of 75 steps, and sums the kernel's gradient 75
+    times. Here one product is taken for all frames, and ``BlockLSTM`` computes only the recurrence. Weights and values
+    are the same (to rounding). Outside training, and on a GPU (cuDNN), Keras' own code is used.
     """
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
@@ -131,7 +131,7 @@ class FusedLSTM(keras.layers.LSTM):
             sequences *= keras.random.dropout(ones, self.dropout, seed=self.cell.seed_generator)
         products = tf.reshape(tf.reshape(sequences, (-1, features)) @ kernel, (batch, frames, 4 * units))
 
-        def kernel_order(gates):  # Keras has input, forget, cell, output; BlockLSTM input, cell, forget, output
+        def kernel_order(gates):  # Keras: input, forget, cell, output; BlockLSTM: input, cell, forget, output
             i, f, c, o = tf.split(gates, 4, axis=-1)
             return tf.concat([i, c, f, o], axis=-1)
 
@@ -141,13 +141,13 @@ class FusedLSTM(keras.layers.LSTM):
             x=tf.transpose(products, (1, 0, 2)),
             cs_prev=zeros,
             h_prev=zeros,
-            # The products are done: the input's half of the matrix is the identity.
+            # The products are already computed: the input's half of the matrix is the identity.
             w=kernel_order(tf.concat([tf.eye(4 * units), recurrent], axis=0)),
             wci=no_peephole,
             wcf=no_peephole,
             wco=no_peephole,
             b=kernel_order(bias),
-            forget_bias=0.0,  # Keras has it in the bias
+            forget_bias=0.0,  # Keras has it in the bias already
             cell_clip=-1.0,
         )
         return outputs.h[-1]

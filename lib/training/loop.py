@@ -1,8 +1,8 @@
-"""Training a network so that the same parameters give the same bytes, also if it is killed in between.
+"""Train a network so that the same parameters give the same bytes, also if the training is interrupted.
 
-What an epoch does is a function of (seed, epoch) and of the state before it: the order of the sequences and the
-seeds of every dropout layer are drawn anew at its start. So a training may end after any epoch and go on later,
-in another process, or as the beginning of a longer one.
+An epoch depends only on (seed, epoch) and on the state before it: the order of the sequences and the seed of each
+dropout layer are drawn at its start. So a training can end after any epoch and continue later, in another process,
+or as a training of more epochs.
 """
 
 from __future__ import annotations
@@ -52,20 +52,19 @@ def train(
     continue_from: Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Train a network, or go on with its training, and leave the best of it in `folder`.
+    """Train a network, or continue its training, and write the weights of the best epoch to `folder`.
 
-    Best is the first epoch that reaches the highest validation accuracy. A loss that is not a number is
-    recorded as such, and its epoch is best only if there is no other.
+    The best epoch is the first one with the highest validation accuracy. A loss that is not a number is recorded as
+    such, and its epoch is the best only if there is no other.
 
     Parameters
     ----------
     folder
         Gets ``model.keras`` (the best weights), ``history.csv`` and ``checkpoints/``.
     layers, learning_rate, epochs, batch, seed
-        Of the network, Adam, and the passes over the training sequences. The last batch of an epoch may be
-        smaller.
+        Parameters of the network, of Adam, and of the training. The last batch of an epoch may be smaller.
     sequences
-        uint8 ``(n, 75, 28, 28, 3)``, an array or a memory map; only single batches are copied.
+        uint8 ``(n, 75, 28, 28, 3)``, an array or a memory map; only one batch at a time is copied.
     labels
         int ``(n,)``, class numbers in the order of ``EMOTIONS``.
     train, validation
@@ -73,16 +72,16 @@ def train(
     settings
         See `lib.training.network.build`.
     continue_from
-        Folder of the same training with fewer epochs; the result is the same as without it.
+        Folder of the same training with fewer epochs, to continue it; the result is the same as without it.
     progress
-        Show a bar of the epochs.
+        Whether to show a progress bar.
 
     Returns
     -------
     pandas.DataFrame
         One row per epoch: ``epoch`` (from 1), ``train_loss``, ``train_accuracy``, ``validation_loss``,
-        ``validation_accuracy``. Losses are what Keras reports: mean cross-entropy (nats) and the L2 penalty.
-        The training columns are means over the epoch's batches, with dropout and moving weights.
+        ``validation_accuracy``. Losses are those that Keras reports: mean cross-entropy (nats) plus the L2 penalty.
+        The training columns are means over the epoch's batches, with dropout and changing weights.
 
     Raises
     ------
@@ -146,7 +145,7 @@ def predict(model: keras.Model, sequences: np.ndarray, indices: np.ndarray, batc
 def predictions(
     model: keras.Model, sequences: np.ndarray, table: pd.DataFrame, indices: np.ndarray, batch: int = 32
 ) -> pd.DataFrame:
-    """What `model` says of ``sequences[indices]``, in their order.
+    """Predictions of `model` for ``sequences[indices]``, in their order.
 
     Parameters
     ----------
@@ -171,15 +170,15 @@ def evaluate(
 ) -> dict[str, float]:
     """``loss`` and ``accuracy`` of `model` on ``sequences[indices]``.
 
-    The loss is that of Keras' ``evaluate``, which the paper's tables most likely hold: mean cross-entropy in
-    nats and, on top, the L2 penalty of the weights.
+    The loss is that of Keras' ``evaluate``, which is probably the one in the paper's tables: mean cross-entropy in
+    nats plus the L2 penalty of the weights.
     """
     probabilities = predict(model, sequences, indices, batch)
     return dict(zip(("loss", "accuracy"), _measures(model, probabilities, np.asarray(labels)[indices]), strict=True))
 
 
 def load_model(path: Path) -> keras.Model:
-    """Read a trained network; nothing that the file holds is executed (Keras' safe mode).
+    """Read a trained network; no code in the file is executed (Keras' safe mode).
 
     Raises
     ------
@@ -191,7 +190,7 @@ def load_model(path: Path) -> keras.Model:
         raise InputProblem(path, "there is no such model file", remedy)
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # whatever a broken archive, its JSON or its weights set off
+    except Exception as error:  # a broken archive, its JSON or its weights can raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
         raise InputProblem(path, f"cannot be read as a Keras model ({reason})", remedy) from error
     shapes = (getattr(model, "input_shape", None), getattr(model, "output_shape", None))
@@ -201,7 +200,7 @@ def load_model(path: Path) -> keras.Model:
 
 
 def weights_digest(model: keras.Model) -> str:
-    """SHA-256 of all weights' bytes: equal if and only if two networks of one form are the same."""
+    """SHA-256 of all weights' bytes: equal for two networks of one form only if their weights are equal."""
     digest = hashlib.sha256()
     for array in model.get_weights():
         digest.update(np.ascontiguousarray(array))
@@ -209,7 +208,7 @@ def weights_digest(model: keras.Model) -> str:
 
 
 def _fingerprint(parameters: dict, sequences, labels, *parts: np.ndarray) -> str:
-    """Digest of `parameters` and of the training and validation data, sequence by sequence."""
+    """Digest of `parameters` and of the training and validation sequences and labels."""
     digest = hashlib.blake2b(json.dumps(parameters, sort_keys=True, default=np.generic.item).encode(), digest_size=16)
     for part in parts:
         digest.update(np.int64(len(part)).tobytes())
@@ -222,7 +221,7 @@ def _fingerprint(parameters: dict, sequences, labels, *parts: np.ndarray) -> str
 def _step(model: keras.Model):
     """One step of Adam on a batch, as a graph for batches of any size: ``(x, y) -> (loss, correct)``.
 
-    A graph a batch size, as Keras makes them, would let the numbers depend on which size came first.
+    Keras makes one graph per batch size, and the numbers would then depend on which size came first.
     """
 
     @tf.function(
@@ -235,7 +234,7 @@ def _step(model: keras.Model):
         with tf.GradientTape() as tape:
             probabilities = model(x, training=True)
             loss = model.compute_loss(x=x, y=y, y_pred=probabilities)
-            scaled = model.optimizer.scale_loss(loss)  # float16 only; Adam takes it out again
+            scaled = model.optimizer.scale_loss(loss)  # float16 only; Adam reverses it
         gradients = tape.gradient(scaled, model.trainable_variables)
         model.optimizer.apply(gradients, model.trainable_variables)
         hits = tf.argmax(probabilities, axis=-1, output_type=tf.int32) == y
@@ -244,7 +243,7 @@ def _step(model: keras.Model):
     return step
 
 
-@lru_cache(maxsize=1)  # a training asks for the same graph before every part that it tests
+@lru_cache(maxsize=1)  # the same graph for all parts that are tested
 def _forward(model: keras.Model):
     """`model` without dropout, as a graph for batches of any size."""
 
@@ -260,11 +259,11 @@ def _batches(indices: np.ndarray, batch: int) -> list[np.ndarray]:
 
 
 def _epoch(model, step, sequences, labels, train, batch: int, seed: int, epoch: int) -> list[float]:
-    """Train for one epoch; its mean loss and accuracy."""
+    """Train for one epoch; return its mean loss and accuracy."""
     _seed_dropout(model, seed, epoch)
     order = np.random.default_rng([seed, 2, epoch]).permutation(train)
     batches = _batches(order, batch)
-    # Numbers are fetched at the end only: with a GPU, asking after every step would leave it idle.
+    # Results are fetched only at the end: fetching after every step would leave a GPU idle.
     results = [step(sequences[indices], labels[indices]) for indices in batches]
     losses, hits = (np.array([float(value) for value in column]) for column in zip(*results, strict=True))
     sizes = np.array([len(indices) for indices in batches])
@@ -272,7 +271,7 @@ def _epoch(model, step, sequences, labels, train, batch: int, seed: int, epoch: 
 
 
 def _state(model: keras.Model, fingerprint: str, history: np.ndarray, best: list | None = None) -> State:
-    """The state of `model` after the epochs of `history`; `best` are the best weights before the last of them."""
+    """The state of `model` after the epochs of `history`; `best` are the best weights before the last epoch."""
     weights = model.get_weights()
     if best is None or _best_epoch(history) == len(history):
         best = weights
@@ -287,7 +286,7 @@ def _restore(model: keras.Model, state: State) -> None:
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
-    """Start every dropout layer's random numbers anew, from (seed, epoch, layer)."""
+    """Seed every dropout layer from (seed, epoch, layer)."""
     for number, layer in enumerate(model.layers):
         for holder in (layer, getattr(layer, "cell", None)):
             generator = getattr(holder, "seed_generator", None)
@@ -312,6 +311,6 @@ def _measures(model: keras.Model, probabilities: np.ndarray, labels: np.ndarray)
 
 
 def _best_epoch(history: np.ndarray) -> int:
-    """The first epoch (from 1) with the highest validation accuracy; one without a finite loss comes last."""
+    """The first epoch (from 1) with the highest validation accuracy; epochs without a finite loss come last."""
     loss, accuracy = history[:, 2], history[:, 3]
     return int(np.argmax(np.where(np.isfinite(loss), accuracy, -1.0))) + 1

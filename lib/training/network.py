@@ -1,7 +1,7 @@
 """The paper's networks: 5, 6 and 7 layers are 1, 2 and 3 blocks of Conv3D before one LSTM and two dense layers.
 
-A block is Conv3D with an L2 penalty, LeakyReLU, BatchNorm, SpatialDropout3D (the paper's section III-C). What
-the paper leaves out comes from the settings (``paper/assumptions.yaml``).
+A block is Conv3D with an L2 penalty, LeakyReLU, BatchNorm, SpatialDropout3D (the paper's section III-C). What the
+paper does not state is set by ``paper/assumptions.yaml``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lib.training.layers import FoldedConv3D, FusedBatchNormalization, FusedLSTM
 #: Shape of a sequence: frames, rows, columns, RGB.
 INPUT_SHAPE = (75, 28, 28, 3)
 
-#: The settings that decide what a network is and how it learns.
+#: The settings that decide the network and its training.
 SETTINGS = (
     "input_scale",
     "filters",
@@ -41,21 +41,21 @@ SETTINGS = (
     "precision",
 )
 
-#: What the convolution blocks may compute in; weights, statistics and all behind the blocks stay float32.
+#: Precision of the convolution blocks; weights, statistics and all layers after the blocks are float32.
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-#: Small gradients vanish in float16 unless the loss is scaled up meanwhile.
+#: Factor on the loss: small gradients would be zero in float16.
 FLOAT16_LOSS_SCALE = 1024.0
 
 
 def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_rate: float = 0.0001) -> keras.Model:
-    """Make and compile a network with freshly initialised weights.
+    """Make and compile a network with initial weights.
 
     Parameters
     ----------
     layers
         5, 6 or 7: one, two or three Conv3D blocks.
     settings
-        Values by their names in ``paper/assumptions.yaml``; those of ``SETTINGS`` are read.
+        Values by their names in ``paper/assumptions.yaml``; those in ``SETTINGS`` are used.
     seed
         Decides the initial weights.
     learning_rate
@@ -65,8 +65,8 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
     -------
     keras.Model
         From uint8 ``(n, 75, 28, 28, 3)`` RGB to float32 ``(n, 6)`` probabilities in the order of ``EMOTIONS``.
-        Compiled with the cross-entropy in its sparse form: labels are class numbers, and the value is that of
-        the categorical form on one-hot labels, without making them.
+        Compiled with the sparse cross-entropy, whose labels are class numbers; its value is that of the categorical
+        cross-entropy of one-hot labels.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
 
     numbers = iter(np.random.SeedSequence([seed, 1]).generate_state(16) >> 1)
 
-    def random(kind):  # a seed of its own for every matrix, so that no two start alike
+    def random(kind):  # a different seed for every matrix
         return kind(seed=int(next(numbers)))
 
     k, uniform = keras.layers, keras.initializers.GlorotUniform
@@ -115,7 +115,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
     x = k.Reshape((INPUT_SHAPE[0], -1), name="frames")(x)
     at_input = settings["lstm_dropout_at"] == "input"
     for number in range(1, settings["lstm_layers"] + 1):
-        last = number == settings["lstm_layers"]  # those before it hand on all frames, which FusedLSTM cannot
+        last = number == settings["lstm_layers"]  # the others return all frames, which FusedLSTM cannot
         x = (FusedLSTM if last else k.LSTM)(
             settings["lstm_units"],
             kernel_initializer=random(uniform),
@@ -146,7 +146,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
 
 
 def describe(model: keras.Model) -> pd.DataFrame:
-    """Layers of `model`, from input to output.
+    """List the layers of `model`, from input to output.
 
     Returns
     -------
