@@ -1,1 +1,1 @@
-"""From predictions to numbers: accuracy, uncertainty, baselines, human raters."""
+"""From predictions to results: accuracy, uncertainty, baselines, human raters."""

@@ -1,7 +1,7 @@
-"""What knowing the actor is worth: the intended emotion predicted from a clip's votes, with and without the actor.
+"""The worth of knowing the actor: the intended emotion is predicted from a clip's votes, with and without the actor.
 
-No picture is involved. A logistic regression reads the six shares of a clip's votes; one that knows the actor has the
-same six numbers once more for each actor, so that it can learn what votes mean for whom.
+No picture is used. The features of a logistic regression are the six shares of a clip's votes; for a regression that
+knows the actor, the same six numbers again in columns of the actor, so that it can learn each actor's own relation.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from threadpoolctl import threadpool_limits
 from lib.measures.uncertainty import over_actors, ratio
 from lib.measures.votes import shares
 
-#: Inverse strengths of the L2 penalty from which each training part chooses for itself.
+#: Inverse strengths of the L2 penalty; one is chosen on each training part.
 STRENGTHS = (0.1, 1, 10, 100)
 
-#: Folds that test, and folds of a training part that choose the strength.
+#: Number of folds for testing, and of folds of a training part for choosing the strength.
 OUTER, INNER = 5, 3
 
 
 def features(votes: pd.DataFrame, actors: np.ndarray | None = None) -> sparse.csr_matrix:
-    """Shares of a clip's votes, and with `actors` the same once more in the columns of its actor.
+    """Shares of a clip's votes; with `actors`, the same shares again in the columns of the clip's actor.
 
     Parameters
     ----------
     votes
         What `lib.measures.votes.read_votes` gives.
     actors
-        Whom a clip is said to show, shape (clips,); None where it is not said.
+        The actor of each clip, shape (clips,), or None for a model that does not know it.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def predicted(votes: pd.DataFrame, *, apart: bool, actors: np.ndarray | None = N
     votes
         What `lib.measures.votes.read_votes` gives.
     apart
-        Whether an actor's clips are all in one fold; else folds are random. Both have the emotions' shares.
+        Whether an actor's clips are all in one fold; else folds are random. Both are stratified by emotion.
     actors
         As for `features`.
     seed
@@ -64,13 +64,13 @@ def predicted(votes: pd.DataFrame, *, apart: bool, actors: np.ndarray | None = N
     Returns
     -------
     pandas.DataFrame
-        clip, actor, emotion, predicted, and the strength that the training part has chosen.
+        clip, actor, emotion, predicted, and the strength chosen on the training part.
     """
     kind = StratifiedGroupKFold if apart else StratifiedKFold
     outer, inner = (kind(folds, shuffle=True, random_state=seed) for folds in (OUTER, INNER))
     columns, truth, groups = features(votes, actors), votes["emotion"].to_numpy(), votes["actor"].to_numpy()
     table = votes[["clip", "actor", "emotion"]].assign(predicted="", strength=np.nan)
-    with threadpool_limits(1):  # the same sums in the same order on every machine, and faster for so small a model
+    with threadpool_limits(1):  # sums in the same order on every machine, and faster for so small a model
         for train, test in outer.split(columns, truth, groups if apart else None):
             search = GridSearchCV(LogisticRegression(max_iter=2000), {"C": STRENGTHS}, cv=inner)
             search.fit(columns[train], truth[train], groups=groups[train] if apart else None)
@@ -80,19 +80,19 @@ def predicted(votes: pd.DataFrame, *, apart: bool, actors: np.ndarray | None = N
 
 
 def accuracy_interval(table: pd.DataFrame) -> tuple[float, float, float]:
-    """Accuracy of what `predicted` gives, and its 95 % interval over actors."""
+    """Accuracy of the table of `predicted`, and its 95 % interval over actors."""
     right = (table["predicted"] == table["emotion"]).astype(float)
     sums = pd.DataFrame({"right": right, "all": 1.0}).groupby(table["actor"]).sum()
     return float(right.mean()), *over_actors(sums, ratio)
 
 
 def gain(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, float, float]:
-    """Accuracy of `second` less that of `first` on the same clips in points, and its 95 % interval over actors.
+    """Accuracy of `second` minus that of `first` on the same clips, in points, and its 95 % interval over actors.
 
     Raises
     ------
     ValueError
-        If the two hold other clips.
+        If the clips are not the same.
     """
     if not first["clip"].equals(second["clip"]):
         raise ValueError("the two predictions are of other clips")

@@ -1,7 +1,7 @@
-"""What a network must beat on the same sequences: the most frequent emotion, landmark geometry, people.
+"""Baselines on the same sequences: the most frequent emotion, landmark geometry, people.
 
-The classifiers are scikit-learn's. Their answers are tables like those of `lib.study.results.predictions`, so that
-`lib.measures.uncertainty` treats a baseline as it does a network.
+The classifiers are scikit-learn's. Their predictions are tables like those of `lib.study.results.predictions`, so that
+`lib.measures.uncertainty` handles a baseline like a network.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from lib.measures.votes import shares
 from lib.sequences.actor_file import MASK_AGAIN
 from lib.sequences.actor_file import read as read_actor
 
-#: What a table of predictions says of a sequence before the prediction.
+#: Columns of a table of predictions that describe the sequence.
 PREDICTION_COLUMNS = ["sequence", "clip", "window", "actor", "sex", "level", "emotion"]
 
-#: Outer corners of the eyes: their line is the face's horizontal, their distance its unit of length.
+#: Outer corners of the eyes: their line is the horizontal of the face, their distance the unit of length.
 OUTER_CORNERS = (36, 45)
 
-#: Mean distance between paired points.
+#: Measure -> two lists of points: the mean distance between the pairs.
 DISTANCES = {
     "mouth width": ([48], [54]),
     "mouth opening": ([61, 62, 63], [67, 66, 65]),
@@ -47,7 +47,7 @@ DISTANCES = {
     "nose width": ([31], [35]),
 }
 
-#: How much higher the mean of the first points lies than that of the second.
+#: Measure -> two lists of points: the height of the first points' mean above the second's.
 HEIGHTS = {
     "lip corners": ([48, 54], [51]),
     "inner brows": ([21, 22], [39, 42]),
@@ -58,12 +58,12 @@ HEIGHTS = {
 MEASURES = (*DISTANCES, *HEIGHTS)
 SUMMARIES = ("mean", "sd", "low", "high")
 
-#: Weights of the data against the ridge penalty, of which the validation part chooses.
+#: Inverse strengths of the ridge penalty; one is chosen on the validation part.
 WEIGHTS = (0.01, 0.1, 1.0, 10.0)
 
 
 def frame_measures(landmarks: np.ndarray) -> np.ndarray:
-    """Geometry of faces, blind to where in the frame they are, how large, and how turned in its plane.
+    """Geometry of faces, independent of their position and size in the frame and of their rotation in its plane.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def frame_measures(landmarks: np.ndarray) -> np.ndarray:
     Returns
     -------
     float64 array, (frames, 15)
-        :data:`MEASURES`, in distances between the outer corners of the eyes; not finite where these fall together.
+        :data:`MEASURES`, in units of the distance between the outer corners of the eyes; not finite if that is 0.
 
     Notes
     -----
@@ -84,23 +84,23 @@ def frame_measures(landmarks: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         points = np.asarray(landmarks, dtype=np.float64) @ [1, 1j]
         right, left = (points[:, [corner]] for corner in OUTER_CORNERS)
-        points = (points - (right + left) / 2) / (left - right)  # undoes place, size and turn in one step
+        points = (points - (right + left) / 2) / (left - right)  # removes position, size and rotation
         columns = [np.abs(points[:, a] - points[:, b]).mean(axis=1) for a, b in DISTANCES.values()]
         columns += [points[:, b].imag.mean(axis=1) - points[:, a].imag.mean(axis=1) for a, b in HEIGHTS.values()]
         return np.stack(columns, axis=1)
 
 
 def _summary(measures: np.ndarray) -> np.ndarray:
-    """Mean, standard deviation and the tenth and ninetieth percentile of each column; NaN without a frame."""
+    """Mean, standard deviation, 10th and 90th percentile of each column; NaN if there is no frame."""
     if not len(measures):
         return np.full(len(SUMMARIES) * measures.shape[1], np.nan)
     return np.concatenate([measures.mean(axis=0), measures.std(axis=0), *np.quantile(measures, [0.1, 0.9], axis=0)])
 
 
 def features(table: pd.DataFrame, faces: str | os.PathLike) -> pd.DataFrame:
-    """Landmark geometry of every sequence, summarised over those of its frames that show a face.
+    """Landmark geometry of every sequence, summarised over its frames that show a face.
 
-    Frames that repeat the last one (Eq. 1) do not count.
+    The repeated frames of the padding (Eq. 1) are not used.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def features(table: pd.DataFrame, faces: str | os.PathLike) -> pd.DataFrame:
     Raises
     ------
     lib.base.problems.InputProblem
-        If an actor's file is missing or damaged, or lacks frames that the table names.
+        If an actor's file is missing or damaged, or lacks frames that the table lists.
     """
     rows = {}
     for actor, group in table.groupby("actor", sort=True):
@@ -136,7 +136,7 @@ def features(table: pd.DataFrame, faces: str | os.PathLike) -> pd.DataFrame:
 
 
 def _actor(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[int, int]]]:
-    """Measures of an actor's frames, which of them count, and each clip's first frame and the one after its last."""
+    """Measures of an actor's frames, which are valid, and each clip's first frame and the one after its last."""
     (landmarks, success), spans = read_actor(path, "landmarks", "success")
     if len(landmarks) != len(success):
         raise InputProblem(path, "cannot be read (its landmarks are not one set per frame)", MASK_AGAIN)
@@ -145,14 +145,14 @@ def _actor(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[int, int
 
 
 def fit_majority(table: pd.DataFrame, part: np.ndarray) -> DummyClassifier:
-    """The most frequent emotion of the training part, with its emotions' shares as probabilities.
+    """Fit the most frequent emotion of the training part; the probabilities are the emotions' shares in it.
 
     Parameters
     ----------
     table
         The table of sequences.csv.
     part
-        `lib.sequences.splits.split` of it.
+        The part of each sequence, from `lib.sequences.splits.split`.
     """
     emotions = table.loc[part == "train", "emotion"]
     if emotions.empty:
@@ -161,7 +161,7 @@ def fit_majority(table: pd.DataFrame, part: np.ndarray) -> DummyClassifier:
 
 
 def fit_geometry(measured: pd.DataFrame, table: pd.DataFrame, part: np.ndarray) -> Pipeline:
-    """Logistic regression on the standardised `features`, penalised as suits the validation part best.
+    """Fit a logistic regression on the standardised `features`; the penalty is chosen on the validation part.
 
     Parameters
     ----------
@@ -170,13 +170,14 @@ def fit_geometry(measured: pd.DataFrame, table: pd.DataFrame, part: np.ndarray) 
     table
         The table of sequences.csv.
     part
-        `lib.sequences.splits.split` of it. The training part fits, the validation part chooses of :data:`WEIGHTS` by
-        its log loss, which is less a matter of luck than the accuracy; the test part is not looked at.
+        The part of each sequence, from `lib.sequences.splits.split`. The model is fitted on the training part; one of
+        :data:`WEIGHTS` is chosen by the log loss on the validation part, which varies less by chance than the accuracy.
+        The test part is not used.
 
     Raises
     ------
     ValueError
-        If fewer than two emotions show a face in the training part, or none does in the validation part.
+        If sequences with a face show fewer than two emotions in the training part, or there are none to validate on.
     """
     seen = measured.notna().all(axis=1).to_numpy()
     train, validation = (seen & (part == name) for name in ("train", "validation"))
@@ -190,7 +191,7 @@ def fit_geometry(measured: pd.DataFrame, table: pd.DataFrame, part: np.ndarray) 
         make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression(C=weight, max_iter=5000))
         for weight in WEIGHTS
     ]
-    # so small a problem loses more by its threads' waiting for each other than it gains
+    # for so small a problem several threads are slower than one
     with threadpool_limits(1):
         return min(
             (model.fit(measured[train], emotions[train]) for model in models),
@@ -199,52 +200,52 @@ def fit_geometry(measured: pd.DataFrame, table: pd.DataFrame, part: np.ndarray) 
 
 
 def _probabilities(model: ClassifierMixin, measured: pd.DataFrame) -> np.ndarray:
-    """Of the six emotions in their order, float64 (sequences, 6); 0 for one that the model never saw."""
+    """Probabilities of the six emotions in their order, float64 (sequences, 6); 0 for one not trained on."""
     predictions = pd.DataFrame(model.predict_proba(measured), columns=model.classes_)
     return predictions.reindex(columns=list(EMOTIONS), fill_value=0.0).to_numpy()
 
 
 def predict(model: ClassifierMixin, table: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
-    """What a fitted `model` says of the sequences of `table`, a table like that of `lib.study.results.predictions`.
+    """Predictions of a fitted `model` for the sequences of `table`, as `lib.study.results.predictions`.
 
     Parameters
     ----------
     model
-        What `fit_majority` or `fit_geometry` gives.
+        From `fit_majority` or `fit_geometry`.
     table
         Rows of the table of sequences.csv, of either corpus.
     measured
-        Their `features`, which the majority does not look at.
+        Their `features`; not used by the majority.
     """
-    return _told(table, _probabilities(model, measured))
+    return _predictions(table, _probabilities(model, measured))
 
 
 def crowd(table: pd.DataFrame, votes: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """What the plurality of CREMA-D's raters saw in the clips of `table`; clips that nobody rated are left out.
+    """The emotion that the plurality of CREMA-D's raters saw in the clips of `table`; unrated clips are left out.
 
     Parameters
     ----------
     table
-        Rows of the table of sequences.csv. A rater saw the whole clip, so its sequences share the answer.
+        Rows of the table of sequences.csv. A rater saw the whole clip, so all its sequences have the same answer.
     votes
-        What `lib.measures.votes.of_clips` gives: of the files that the raters saw.
+        From `lib.measures.votes.of_clips`: votes on the files that the raters saw.
     seed
-        Settles ties, one draw a clip.
+        Decides ties, with one draw per clip.
 
     Returns
     -------
     pandas.DataFrame
-        As `lib.study.results.predictions`, the probabilities being the shares of the votes.
+        As `lib.study.results.predictions`; the probabilities are the shares of the votes.
     """
     rated = table[table["clip"].isin(votes["clip"])]
     share = shares(votes, "rating")
-    # less than the least difference of two shares, so it decides between equal ones only
+    # smaller than any difference of two shares, so it decides only between equal ones
     tie = np.random.default_rng([seed]).uniform(0, 1e-6, share.shape)
     place = pd.Index(votes["clip"]).get_indexer(rated["clip"])
-    return _told(rated, share[place], (share + tie)[place])
+    return _predictions(rated, share[place], (share + tie)[place])
 
 
-def _told(table: pd.DataFrame, probabilities: np.ndarray, by: np.ndarray | None = None) -> pd.DataFrame:
+def _predictions(table: pd.DataFrame, probabilities: np.ndarray, by: np.ndarray | None = None) -> pd.DataFrame:
     """Table of predictions: the emotion of the highest probability, or of the highest value of `by`."""
     predictions = table[PREDICTION_COLUMNS].reset_index(drop=True)
     predictions["predicted"] = np.array(EMOTIONS)[(probabilities if by is None else by).argmax(axis=1)]

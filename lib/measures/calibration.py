@@ -1,4 +1,4 @@
-"""Calibration of probabilities by one temperature (Guo et al. 2017, On calibration of modern neural networks)."""
+"""Calibrate probabilities by a temperature (Guo et al. 2017, On calibration of modern neural networks)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import pandas as pd
 
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 
-#: Limits of a temperature. A network without an error on few sequences would be given one near zero, hence no doubt.
+#: Limits of a temperature. Without errors on few sequences the best one would be near zero: always certain.
 LOWEST, HIGHEST = 0.25, 10.0
 
-#: What stands for a probability of zero: tables of predictions hold six decimals.
+#: Used in place of a probability of zero: tables of predictions have six decimals.
 SMALLEST = 5e-7
 
 
 def calibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities at another `temperature`: over 1 less sure, under 1 surer; their order stays.
+    """Probabilities at another `temperature`: less certain over 1, more certain under 1, in the same order.
 
     Parameters
     ----------
     probabilities : float array, (..., classes)
-        What a softmax gave.
+        Outputs of a softmax.
     temperature
-        What its inputs are divided by.
+        Divisor of the softmax' inputs.
 
     Returns
     -------
@@ -37,13 +37,13 @@ def calibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean cross-entropy, nats, of `probabilities` (n, classes) where `labels`, int (n,), are right."""
+    """Mean cross-entropy, nats, of `probabilities` (n, classes) for the true `labels`, int (n,)."""
     right = np.asarray(probabilities, dtype=np.float64)[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(right, SMALLEST)).mean())
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Temperature with the lowest log loss, between `LOWEST` and `HIGHEST`, to four decimals; 1 for no sequence."""
+    """Temperature with the lowest log loss, between `LOWEST` and `HIGHEST`, to four decimals; 1 without sequences."""
     from scipy.optimize import minimize_scalar  # not needed to apply a temperature
 
     if not len(labels):
@@ -57,17 +57,17 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def calibrate(parts: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Temperature fitted on the validation part, and what it does to the log loss.
+    """Fit the temperature on the validation part; report the log loss before and after.
 
     Parameters
     ----------
     parts
-        Tables of predictions as notebook 04 writes them, by the name of their part, ``validation`` among them.
+        Tables of predictions as notebook 04 writes them, by part; ``validation`` is needed.
 
     Returns
     -------
     dict
-        ``temperature``; ``sequences`` of each part; ``log_loss_before_and_after`` of each part that has any, nats.
+        ``temperature``; number of ``sequences`` of each part; ``log_loss_before_and_after`` of parts with any.
     """
     values = {part: table[PROBABILITIES].to_numpy(float) for part, table in parts.items()}
     labels = {part: table["emotion"].map(EMOTIONS.index).to_numpy(int) for part, table in parts.items()}

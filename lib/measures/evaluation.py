@@ -1,4 +1,4 @@
-"""Measures of a classifier: accuracy, recall, precision, UAR, confusion, and how sure a proportion is."""
+"""Measures of a classifier: accuracy, recall, precision, UAR, confusion, interval of a proportion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def confusion(true, predicted) -> pd.DataFrame:
 
 
 def by_emotion(true, predicted) -> pd.DataFrame:
-    """One row per emotion: ``clips`` (true ones), ``recall``, ``precision`` and ``f1``; NaN where undefined."""
+    """One row per emotion: ``clips`` (that show it), ``recall``, ``precision`` and ``f1``; NaN where undefined."""
     precision, recall, f1, clips = precision_recall_fscore_support(
         true, predicted, labels=EMOTIONS, zero_division=np.nan
     )
@@ -50,7 +50,7 @@ def newcombe(correct: int, total: int, other_correct: int, other_total: int) -> 
 
 
 def best_three(table: pd.DataFrame, rule: str) -> pd.DataFrame:
-    """For each number of layers the cell of the highest `rule`; the best network first.
+    """For each number of layers the row with the highest `rule`, sorted by it.
 
     Parameters
     ----------

@@ -1,15 +1,16 @@
-"""Intervals that count both actors and seeds: leave one actor out, compare the seeds, Student's t.
+"""Intervals over actors and seeds: jackknife over actors, variance between seeds, Student's t.
 
-Two things could have been otherwise: who was filmed, and which seed (split, initial weights, order, dropout) was drawn.
-The variance of a mean over seeds is taken as the sum of two parts:
+A result depends on the actors who were filmed, and on the seed (split, initial weights, order, dropout). The variance
+of a mean over seeds is estimated as the sum of two parts:
 
 - actors: the jackknife that leaves out one actor at a time, with all sequences of that actor under every seed. Clips of
-  one actor resemble each other, so actors and not clips are the independent draws;
+  one actor are similar, so actors, not clips, are the independent units;
 - seeds: the sample variance of the seeds' figures, divided by their number.
 
-The chance of single sequences is in both parts, so the sum errs towards wide intervals. The interval is the figure plus
-or minus the standard error times Student's t at 97.5 %, with Satterthwaite's degrees of freedom for a sum of two
-variances: few actors or few seeds widen it. How often it covers a planted truth: `lib.claims.simulation`, notebook 12.
+The variation between single sequences is in both parts, so the intervals are rather too wide. The interval is the
+figure plus or minus the standard error times Student's t at 97.5 %, with Satterthwaite's degrees of freedom for a sum
+of two variances: with few actors or few seeds it is wider. How often it covers a known truth is computed by
+`lib.claims.simulation` and shown in notebook 12.
 
 Sources: Efron & Stein 1981, The jackknife estimate of variance, Annals of Statistics 9(3); Satterthwaite 1946, An
 approximate distribution of estimates of variance components, Biometrics Bulletin 2(6).
@@ -23,13 +24,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-#: Turns totals of shape (..., columns) into figures of shape (..., figures).
+#: Computes figures, shape (..., figures), from totals, shape (..., columns).
 Figure = Callable[[np.ndarray], np.ndarray]
 
-#: Standard deviation over seeds, and the number of the seeds.
+#: Standard deviation over seeds, and number of seeds.
 Spread = tuple[float | np.ndarray, int]
 
-#: Decimals kept of what is computed, so that the noise of binary fractions decides nothing.
+#: Decimals kept of results, so that rounding errors decide nothing.
 DECIMALS = 9
 
 
@@ -44,8 +45,8 @@ class Estimate:
     by_seed
         float64 (seeds, figures).
     choices
-        Among how many this one was chosen by its own value. The interval is then as wide as is needed for all of them
-        together (Bonferroni), since the best of several equal ones looks better than it is.
+        Number of estimates from which this one was chosen as the best. The interval is then widened to hold for all of
+        them together (Bonferroni), since the best of several equal ones looks better than it is.
     """
 
     value: np.ndarray
@@ -90,15 +91,15 @@ def estimate(
     Parameters
     ----------
     counts
-        float64 (seeds, actors, columns): what adds up over sequences, e.g. right answers and sequences.
+        float64 (seeds, actors, columns): sums over sequences, e.g. right answers and sequences.
     figure
-        The figures from the totals of one seed.
+        Computes the figures from the totals of one seed.
     over_actors
-        False where the figure comes from no actor's sequences, as the running accuracy of a training does: then the
-        seeds alone make the interval, and there is one row per seed in place of the actors.
+        False if the figure is not a sum over actors, as the running accuracy of a training: then the interval is over
+        seeds only, and there is one row per seed in place of the actors.
     spread
         For one training: the standard deviation over the seeds of comparable trainings, and the number of those seeds.
-        Without it, the interval of a single training is over actors alone.
+        Without it, the interval of a single training is over actors only.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         by_seed, left_out = _figures(counts[:, counts.any(axis=(0, 2))], figure)
@@ -108,13 +109,13 @@ def estimate(
 
 
 def gap(first: np.ndarray, second: np.ndarray, figure: Figure) -> Estimate:
-    """Estimate the figures of `first` less those of `second`, whose seeds are independent; actors count once for both.
+    """Estimate the figures of `first` minus those of `second`; their seeds are independent, their actors the same.
 
     Parameters
     ----------
     first, second
         Counts (seeds, actors, columns) of the same actors, from one call of `count`. If only one of them has several
-        seeds, the other one's single seed is given the same spread.
+        seeds, the same spread is assumed for the other.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         (by_first, without), (by_second, other) = (_figures(counts, figure) for counts in (first, second))
@@ -142,7 +143,7 @@ def _between_seeds(by_seed: np.ndarray, spread: Spread | None) -> list[Part]:
 
 def _estimate(value: np.ndarray, parts: list[Part], by_seed: np.ndarray) -> Estimate:
     variance = sum(part for part, _ in parts) if parts else np.full(value.shape, np.nan)
-    variance = np.where(variance < 1e-24, 0.0, variance)  # square points that are noise of binary fractions
+    variance = np.where(variance < 1e-24, 0.0, variance)  # square points: rounding errors
     with np.errstate(divide="ignore", invalid="ignore"):
         df = variance**2 / sum(part**2 / max(own, 1) for part, own in parts) if parts else variance
     return Estimate(np.round(value, DECIMALS), variance, df, by_seed)
@@ -162,14 +163,14 @@ def count(actors: list[np.ndarray], columns: list[np.ndarray]) -> np.ndarray:
     Parameters
     ----------
     actors
-        One array (sequences,) per seed: who is seen.
+        One array (sequences,) per seed: the actor.
     columns
         One array (sequences, columns) per seed.
 
     Returns
     -------
     numpy.ndarray
-        float64 (seeds, actors, columns), the same actors for all seeds; 0 for one whom a seed does not test.
+        float64 (seeds, actors, columns), the same actors for all seeds; 0 for an actor whom a seed does not test.
     """
     names = np.unique(np.concatenate(actors)) if actors else np.array([])
     counts = np.zeros((len(actors), len(names), columns[0].shape[1]))

@@ -1,11 +1,11 @@
-"""How sure a network's figures are: intervals over actors and seeds, paired tests, calibration, accuracy by group.
+"""Uncertainty of a network's results: intervals over actors and seeds, paired tests, calibration, accuracy by group.
 
-All read tables of predictions as notebook 04 writes them: one row per sequence with ``sequence, clip, window, actor,
-sex, level, emotion, predicted`` and the probabilities ``p_angry`` to ``p_sad``. Callers choose the part.
+The functions read tables of predictions as notebook 04 writes them: one row per sequence with ``sequence, clip, window,
+actor, sex, level, emotion, predicted`` and the probabilities ``p_angry`` to ``p_sad``, of one part.
 
-A table may hold the predictions of several seeds, one below the other, with a column ``seed``. Then a figure is the
-mean over the seeds, and its interval counts both actors and seeds (`lib.measures.intervals`). The interval of a single
-seed is over actors alone: it does not include the variation between seeds.
+A table may have the predictions of several seeds, one after another, with a column ``seed``. Then a figure is the mean
+over the seeds, and its interval is over actors and seeds (`lib.measures.intervals`). The interval of a single seed is
+over actors only: it does not include the variation between seeds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lib.measures.intervals import Estimate, count, estimate, gap
 #: Bins of the confidence, of equal width, as in Guo et al. 2017.
 BINS = 15
 
-#: Figures that `interval` knows.
+#: Measures that `interval` can compute.
 MEASURES = ("accuracy", "uar")
 
 
@@ -36,23 +36,23 @@ def over_actors(sums: pd.DataFrame, statistic: Callable[..., np.ndarray]) -> tup
     sums
         One row per actor, numbers that add up over actors.
     statistic
-        The figure from the columns' totals, which it gets as one argument per column, in their order.
+        Computes the figure from the columns' totals, given as one argument per column.
 
     Returns
     -------
     (low, high)
-        NaN where there are fewer than two actors, or where the figure is undefined without one of them.
+        NaN if there are fewer than two actors, or if the figure is undefined without one of them.
     """
     return _limits(estimate(sums.to_numpy(float)[None], lambda t: statistic(*np.moveaxis(t, -1, 0))[..., None]))
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`part` of `whole`: the accuracy, as a statistic of `over_actors`."""
+    """`part` / `whole`: the accuracy, as a statistic for `over_actors`."""
     return part / whole
 
 
 def _limits(found: Estimate, most: float = np.inf) -> tuple[float, float]:
-    """The interval of the only figure; a share (`most` 1) lies between 0 and 1."""
+    """The interval of the only figure; with `most` 1 (a share) it is cut at 0 and 1."""
     low, high = float(found.low[0]), float(found.high[0])
     return (low, high) if np.isinf(most) else (max(low, 0.0), min(high, most))
 
@@ -76,7 +76,7 @@ def _share(totals: np.ndarray) -> np.ndarray:
 
 
 def _mean_recall(totals: np.ndarray) -> np.ndarray:
-    """UAR from six columns of right and six of all sequences; an emotion without a sequence does not count."""
+    """UAR from six columns of right and six of all sequences; emotions without a sequence are left out."""
     right, whole = np.split(totals, 2, axis=-1)
     seen = whole > 0
     return (np.divide(right, whole, where=seen, out=np.zeros_like(right)).sum(-1) / seen.sum(-1))[..., None]
@@ -95,15 +95,15 @@ def interval(predictions: pd.DataFrame, measure: str = "accuracy") -> tuple[floa
 
 
 def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
-    """Accuracy on one set of sequences less that on another, e.g. under two split protocols.
+    """Accuracy on one set of sequences minus that on another, e.g. under two split protocols.
 
-    The sequences need not be the same (for those that are, `compare` is sharper). An actor counts once for both sets.
+    For two networks on the same sequences, use `compare`, whose interval is narrower.
 
     Returns
     -------
     dict
-        ``points`` (percentage points) with its 95 % interval ``low, high``: over actors, and over seeds where both sets
-        have several; the two sets' seeds count as independent.
+        ``points`` (percentage points) with its 95 % interval ``low, high``: over the actors of both sets, and over
+        seeds if both sets have several; the seeds of the two sets are taken as independent.
     """
     sides = []
     for table in (first, second):
@@ -117,26 +117,26 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
 
 
 def exact_mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided p of the exact McNemar test, by statsmodels, from the sequences that one network alone gets right."""
+    """Two-sided p of the exact McNemar test (statsmodels), from the numbers that only one network gets right."""
     return float(mcnemar([[0, only_first], [only_second, 0]], exact=True).pvalue)
 
 
 def compare(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
-    """Two networks' predictions of the same sequences.
+    """Compare two networks' predictions of the same sequences.
 
     Returns
     -------
     dict
-        ``points`` (accuracy of the first less that of the second, in percentage points) with its 95 % interval
-        ``low, high`` over actors and, if several, seeds; ``p`` of the t test behind that interval; ``only_first,
-        only_second`` (sequences that only one of them gets right); ``mcnemar``, p of the exact McNemar test. It takes
-        sequences as independent, so that it finds differences too easily, and is NaN for several seeds, where a
-        sequence would count once for each seed that tests it.
+        ``points`` (accuracy of the first minus that of the second, in percentage points) with its 95 % interval
+        ``low, high`` over actors and, if several, seeds; ``p`` of the t test that belongs to the interval;
+        ``only_first``, ``only_second`` (numbers of sequences that only one of them gets right); ``mcnemar``, p of the
+        exact McNemar test. That test takes sequences as independent, so it finds differences too easily. It is NaN for
+        several seeds, where a sequence would count once for each seed that tests it.
 
     Raises
     ------
     ValueError
-        If the sequences or what they show are not the same.
+        If the sequences, or their actors or emotions, are not the same.
     """
     keys = ["sequence", "clip", "window", "actor", "emotion", *(["seed"] if "seed" in first else [])]
     both = first[[*keys, "predicted"]].merge(second[[*keys, "predicted"]], on=keys, validate="one_to_one")
@@ -164,8 +164,8 @@ def reliability(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per bin: ``low, high, sequences, confidence, accuracy``, the last two its means and NaN where the bin
-        is empty. A confidence on an edge belongs to the bin above, 1 to the last.
+        One row per bin: ``low, high, sequences``, and the means ``confidence, accuracy``, NaN for an empty bin. A
+        confidence on an edge belongs to the bin above, 1 to the last bin.
 
     Notes
     -----
@@ -181,9 +181,9 @@ def reliability(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
 
 
 def calibration_error(predictions: pd.DataFrame, bins: int = BINS) -> float:
-    """Expected calibration error, a fraction: the mean over sequences of their bin's gap (Guo et al. 2017, Eq. 3).
+    """Expected calibration error, a fraction: the mean gap of the bins, weighted by sequences (Guo et al. 2017, Eq. 3).
 
-    With several seeds it is the mean of the seeds' errors: pooled, errors of different networks would cancel out.
+    With several seeds it is the mean of the seeds' errors: in pooled bins, errors of different networks would cancel.
     """
     if "seed" in predictions:
         seeds = predictions.drop(columns="seed").groupby(predictions["seed"])
@@ -194,7 +194,7 @@ def calibration_error(predictions: pd.DataFrame, bins: int = BINS) -> float:
 
 
 def by_group(predictions: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Accuracy for each value of `column` (``actor``, ``level``, ``sex``), in its order; NaN is a group of its own.
+    """Accuracy for each value of `column` (``actor``, ``level``, ``sex``), in sorted order; NaN is a separate group.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The crowd as a classifier: what people saw in CREMA-D's faces, from its published votes."""
+"""The raters as a classifier: the emotions that people saw in CREMA-D's faces, from its published votes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from lib.corpora.cremad import parse_name
 from lib.corpora.records import RECORDS, VOTES, committed, recorded
 from lib.measures.uncertainty import over_actors, ratio
 
-#: Ways to turn a clip's votes into answers.
+#: How a clip's votes are turned into answers, see `shares`.
 ANSWERS = ("rating", "plurality")
 
 
 def read_votes(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
-    """Read the face-only votes, one row per clip.
+    """Read the votes of raters who saw the face only, one row per clip.
 
     Returns
     -------
     pandas.DataFrame
-        clip, actor, emotion (asked of the actor), sentence, level, and a column an emotion with the number of
+        clip, actor, emotion (asked of the actor), sentence, level, and for each emotion a column with the number of
         raters who chose it.
     """
     votes = pd.read_csv(committed("cremad_votes.csv", folder)).rename(columns=VOTES)
@@ -31,7 +31,7 @@ def read_votes(folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
 
 
 def of_clips(clips: pd.DataFrame, folder: str | os.PathLike = RECORDS) -> pd.DataFrame:
-    """Votes, as `read_votes` gives them, on those of a study's `clips` that raters saw: the name alone shows nothing.
+    """Votes (as from `read_votes`) on those of a study's `clips` that raters saw, compared by SHA-256, not by name.
 
     Parameters
     ----------
@@ -44,15 +44,15 @@ def of_clips(clips: pd.DataFrame, folder: str | os.PathLike = RECORDS) -> pd.Dat
 
 
 def shares(votes: pd.DataFrame, answer: str) -> np.ndarray:
-    """Share of each emotion among a clip's answers, float64 of shape (clips, 6); every row adds up to 1.
+    """Share of each emotion among a clip's answers, float64 of shape (clips, 6); each row adds up to 1.
 
     Parameters
     ----------
     votes
         What `read_votes` gives.
     answer
-        ``rating``: one rater drawn from those who judged the clip. ``plurality``: the emotion most of them
-        chose; a tie is split evenly between its emotions.
+        ``rating``: each rater's answer counts. ``plurality``: only the most frequent answer counts; a tie is split
+        evenly.
     """
     if answer not in ANSWERS:
         raise ValueError(f"unknown answer {answer!r}; known are {', '.join(ANSWERS)}")
@@ -63,9 +63,9 @@ def shares(votes: pd.DataFrame, answer: str) -> np.ndarray:
 
 
 def score(votes: pd.DataFrame, answer: str) -> pd.DataFrame:
-    """Right answers and answers of each clip, columns ``right`` and ``answers`` (float), index of `votes`.
+    """Numbers of right answers and of all answers of each clip: ``right`` and ``answers`` (float), index of `votes`.
 
-    With ``rating`` every single rating is an answer, with ``plurality`` each clip gives one.
+    With ``rating`` each rating is an answer, with ``plurality`` there is one answer per clip.
     """
     share = shares(votes, answer)
     asked = np.array([EMOTIONS.index(emotion) for emotion in votes["emotion"]])
@@ -84,9 +84,9 @@ def accuracy(votes: pd.DataFrame, answer: str, by: str | None = None) -> float |
 
 
 def confusion(votes: pd.DataFrame, answer: str) -> pd.DataFrame:
-    """Confusion matrix (float): rows the emotion asked of the actor, columns the crowd's answer, as in Figure 5.
+    """Confusion matrix (float): rows the emotion asked of the actor, columns the raters' answer, as in Figure 5.
 
-    With ``rating`` it counts ratings, with ``plurality`` clips, a tie being split.
+    With ``rating`` it counts ratings, with ``plurality`` clips, with ties split.
     """
     weight = score(votes, answer)["answers"].to_numpy()[:, None]
     table = pd.DataFrame(shares(votes, answer) * weight, columns=pd.Index(EMOTIONS, name="answered"))
@@ -99,6 +99,6 @@ def interval(votes: pd.DataFrame, answer: str) -> tuple[float, float]:
 
 
 def agreement(votes: pd.DataFrame) -> pd.Series:
-    """Share of a clip's raters who chose its most chosen emotion (CREMA-D's ``agreement``)."""
+    """Share of a clip's raters who chose the most frequent answer (CREMA-D's ``agreement``)."""
     counts = votes[list(EMOTIONS)]
     return counts.max(axis=1) / counts.sum(axis=1)
