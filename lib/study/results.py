@@ -90,9 +90,9 @@ def predictions(study: Study, run: Cell | Path, part: str = "test") -> pd.DataFr
     return table[table["part"] == part].drop(columns="part").reset_index(drop=True)
 
 
-def history(study: Study, cell: Cell) -> pd.DataFrame:
-    """Table of the epochs of `cell`, see `lib.training.loop.train`."""
-    return _read(study, cell, "history.csv")
+def history(study: Study, run: Cell | Path) -> pd.DataFrame:
+    """Table of the epochs of `run`, see `lib.training.loop.train`."""
+    return _read(study, run, "history.csv")
 
 
 def transfer_predictions(study: Study, cell: Cell, rule: str) -> pd.DataFrame:
