@@ -55,7 +55,7 @@ def test_planted_recalls_and_confusions_are_there():
 
 def test_a_small_run_gives_rows_of_the_committed_table():
     """The first ten studies of a few settings, by the committed code: a share of 400 that ten cannot contradict."""
-    again = simulation.simulate(10, only="few actors")
+    again = simulation.simulate(10, setting="few actors")
     keys = ["planted", "id", "actors", "spread", "difference"]
     again = again.astype({"difference": float})
     both = again.merge(TABLE, on=keys, suffixes=("", "_committed"))
@@ -64,7 +64,7 @@ def test_a_small_run_gives_rows_of_the_committed_table():
         committed = both[f"{column}_committed"]
         near = 4.5 * np.sqrt(committed * (1 - committed) / 10) + 0.02
         assert ((both[column] - committed).abs() <= near).all()
-    assert simulation.simulate(10, only="few actors").astype({"difference": float}).equals(again)
+    assert simulation.simulate(10, setting="few actors").astype({"difference": float}).equals(again)
 
 
 def test_no_rule_of_order_calls_equal_things_different():

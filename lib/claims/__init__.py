@@ -1,1 +1,1 @@
-"""From numbers to verdicts on the paper's claims."""
+"""From results to verdicts on the paper's claims."""

@@ -1,4 +1,4 @@
-"""Checks of published numbers against each other: what a printed percentage can be, what a difference supports."""
+"""Check published numbers against each other: possible counts of a percentage, tests of differences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def printed(name: str) -> pd.DataFrame:
 
 
 def fits(text: str, total: int, scale: int = 100) -> str:
-    """Words for what `grim` finds: ``"669/1056 rounded or cut off"``, ``"1236 to 1260/1704"``, ``"no k/1704"``."""
+    """Result of `grim` as text: ``"669/1056 rounded or cut off"``, ``"1236 to 1260/1704"``, ``"no k/1704"``."""
     found = grim(text, total, scale)
     if not found:
         return f"no k/{total}"
@@ -50,7 +50,7 @@ def grim(text: str, total: int, scale: int = 100) -> dict[int, str]:
     Returns
     -------
     dict
-        Count to ``"rounded"``, ``"cut off"`` or ``"rounded or cut off"``; empty where no count fits.
+        Count -> ``"rounded"``, ``"cut off"`` or ``"rounded or cut off"``; empty if no count fits.
     """
     value = Decimal(text)
     step = Decimal(1).scaleb(int(value.as_tuple().exponent))
@@ -67,7 +67,7 @@ def grim(text: str, total: int, scale: int = 100) -> dict[int, str]:
 
 
 def attainable(total: int, decimals: int = 2) -> float:
-    """Share of all percentages with so many decimals that some count of `total` clips rounds to."""
+    """Share of all percentages with `decimals` decimals that a count of `total` clips can round to."""
     counts = np.arange(total + 1)
     return len(np.unique(np.floor(counts * 100 * 10**decimals / total + 0.5))) / (100 * 10**decimals + 1)
 
@@ -83,7 +83,7 @@ def class_totals(accuracy: str, misclassified: int, most: int = 2000) -> list[in
 
 
 def difference(first: int, second: int, total: int) -> dict[str, float]:
-    """Compare two networks as if tested on two independent samples of `total` clips each.
+    """Compare two networks as if each was tested on an independent sample of `total` clips.
 
     Returns
     -------
@@ -98,24 +98,24 @@ def difference(first: int, second: int, total: int) -> dict[str, float]:
 
 
 def mcnemar_by_discordance(first: int, second: int, total: int) -> pd.DataFrame:
-    """Exact McNemar test of two networks on the same clips, whose discordant clips nobody published.
+    """Exact McNemar test of two networks on the same clips, for possible numbers of discordant clips.
 
     Returns
     -------
     pandas.DataFrame
-        Rows ``fewest`` (every clip that one network misses and the other does not counts for the better one),
-        ``independent`` (errors unrelated) and ``most`` possible; columns ``case, discordant, p``.
+        Rows ``fewest`` (only the better network is right where the other is wrong), ``independent`` (unrelated
+        errors) and ``most`` (the largest possible number); columns ``case, discordant, p``.
     """
     gap = abs(first - second)
     better = max(first, second)
     most = gap + 2 * min(total - better, min(first, second))
     shares = first / total, second / total
     unrelated = total * (shares[0] * (1 - shares[1]) + shares[1] * (1 - shares[0]))
-    unrelated = gap + 2 * round((unrelated - gap) / 2)  # the gap and the discordant clips are odd or even alike
+    unrelated = gap + 2 * round((unrelated - gap) / 2)  # the gap and the discordant clips are both odd or both even
     rows = []
     for case, discordant in (("fewest", gap), ("independent", unrelated), ("most", most)):
-        only = (discordant + gap) // 2, (discordant - gap) // 2
-        rows.append((case, discordant, exact_mcnemar(*only)))
+        by_one = (discordant + gap) // 2, (discordant - gap) // 2
+        rows.append((case, discordant, exact_mcnemar(*by_one)))
     return pd.DataFrame(rows, columns=["case", "discordant", "p"])
 
 
@@ -127,13 +127,14 @@ def leaks(sizes: dict[str, int], clips: int, actors: int) -> dict[str, float]:
     sizes
         Sequences by part: training, validation, test.
     clips, actors
-        Clips and actors that the sequences come from; a clip gives one sequence or two.
+        Number of clips and actors; a clip gives one or two sequences.
 
     Returns
     -------
     dict
-        ``twins``: test sequences whose other half is trained on. ``per_actor``: test sequences an actor.
-        ``absent``: probability that an actor with an average number of sequences is not trained on.
+        ``twins``: test sequences of which the clip's other sequence is in the training part. ``per_actor``: test
+        sequences per actor. ``absent``: probability that an actor with an average number of sequences is not in the
+        training part.
     """
     total = sum(sizes.values())
     halves = 2 * (total - clips)
@@ -151,7 +152,7 @@ def figure5() -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns
     -------
     tuple
-        The 6 x 6 matrix (int, rows true, columns predicted), and a row per emotion: emotion, true_total, correct,
+        The 6 x 6 matrix (int, rows true, columns predicted), and one row per emotion: emotion, true_total, correct,
         predicted_total (int), recall, precision, f1 (float).
     """
     matrix = table("fig5").set_index("true").loc[list(EMOTIONS), list(EMOTIONS)].rename_axis(columns="predicted")
@@ -162,7 +163,7 @@ def figure5() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def homogeneity(matrix: pd.DataFrame) -> tuple[float, float]:
-    """Do the true and the predicted emotions come equally often? Stuart and Maxwell's test, by statsmodels.
+    """Test whether true and predicted emotions are equally frequent: Stuart and Maxwell's test, by statsmodels.
 
     Returns
     -------
@@ -174,10 +175,10 @@ def homogeneity(matrix: pd.DataFrame) -> tuple[float, float]:
 
 
 def uar_bounds(right: int, known: dict[str, int], sizes: dict[str, int]) -> tuple[float, float]:
-    """Lowest and highest unweighted average recall of `right` right clips of which some classes' are `known`.
+    """Lowest and highest possible unweighted average recall for `right` right clips, if some classes' are `known`.
 
-    The clips that are left go to the classes that are not known, the largest or the smallest class first: a right
-    clip of a small class raises its recall more.
+    The other right clips are assigned to the other classes, the largest or the smallest class first: a right clip
+    raises the recall of a small class more.
     """
     limits = []
     for smallest_first in (False, True):
@@ -192,7 +193,7 @@ def uar_bounds(right: int, known: dict[str, int], sizes: dict[str, int]) -> tupl
 
 
 def loss_offsets(grid: pd.DataFrame) -> pd.Series:
-    """How far the losses of 6 and 7 layers lie above those of 5 at equal accuracy.
+    """How much higher the losses of 6 and 7 layers are than those of 5 layers at equal accuracy.
 
     Ordinary least squares over the validation and test columns of Table 1: loss by accuracy, its square and layers.
 
@@ -213,7 +214,7 @@ def loss_offsets(grid: pd.DataFrame) -> pd.Series:
 
 
 def fits_corpus(totals, sequences: pd.Series) -> float:
-    """Can class `totals` be those of a random part of the corpus' `sequences` by emotion? Chi-squared test: p.
+    """Chi-squared test (its p) that class `totals` are those of a random part of the corpus' `sequences` by emotion.
 
     The part is drawn without replacement, so the statistic is divided by the finite-population correction 1 - n/N.
     """

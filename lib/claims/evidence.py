@@ -1,4 +1,4 @@
-"""What the rules ask of a study: which trainings there are for a claim, and what each answered."""
+"""What the rules need of a study: the trainings for a claim, and their predictions."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from lib.measures.intervals import count
 from lib.study import Study, paper, results
 from lib.study.cells import Cell, spelled
 
-#: Keras computes the loss from probabilities no smaller than this.
+#: Smallest probability from which Keras computes the loss.
 SMALLEST = 1e-7
 
 
 class Missing(Exception):
-    """What a study would need for a claim to be tested."""
+    """The study does not have what is needed to test a claim; the message says what."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What one training answered on one part, sequence by sequence.
+    """The predictions of one training for one part, by sequence.
 
     Attributes
     ----------
     sequence, actor
         Names (sequences,).
     emotion, predicted
-        int (sequences,), places in ``EMOTIONS``.
+        int (sequences,), indices into ``EMOTIONS``.
     loss
-        float64 (sequences,), cross-entropy in nats and, as Keras reports it, the training's L2 penalty.
+        float64 (sequences,), cross-entropy in nats plus the training's L2 penalty, as Keras reports it.
     """
 
     sequence: np.ndarray
@@ -45,9 +45,9 @@ class Answers:
 
 
 class Evidence:
-    """A study's trainings and what they answered, each read once.
+    """A study's trainings and their predictions, each read once.
 
-    The simulation (`lib.claims.simulation`) has the same methods on trainings that it draws.
+    `lib.claims.planted.Planted` has the same methods for simulated trainings.
     """
 
     def __init__(self, study: Study):
@@ -66,7 +66,7 @@ class Evidence:
         return Answers(table["sequence"].to_numpy(), table["actor"].to_numpy(), emotion, predicted, loss)
 
     def running(self, cell: Cell, measure: str) -> float:
-        """Keras' running mean over the training part, in the epoch of the checkpoint: a fraction, or nats."""
+        """Keras' running mean of `measure` over the training part in the best epoch: a fraction, or nats."""
         best = results.run_metrics(self.study, cell)["best_epoch"]
         history = results.history(self.study, cell).set_index("epoch")
         return float(history.loc[best, f"train_{measure}"])
@@ -74,12 +74,12 @@ class Evidence:
     def trainings(self, entry: Entry, layers: int, frame_order: str = "filmed") -> Sequence[Cell]:
         """Trainings of the network with `layers`, one per seed, in the order of the seeds.
 
-        Those of the entry's row of Table 1, or the study's repeats at its best learning rate.
+        They are those of the entry's row of Table 1, or the study's repeats at the best learning rate.
 
         Raises
         ------
         Missing
-            If they are fewer than the entry asks for, or not done.
+            If there are fewer than the entry needs, or they are not done.
         """
         if entry.row is not None:
             base = self._in_grid(layers, **entry.row)
@@ -100,7 +100,7 @@ class Evidence:
         return self._done(sorted(cells, key=self.seed))
 
     def repeated(self, entry: Entry) -> Sequence[Cell]:
-        """Trainings of the same number of layers, under several seeds, that stand in for the spread of a single one."""
+        """Trainings with the same number of layers under several seeds, whose spread is used for a single training."""
         try:
             return self.trainings(replace(entry, row=None, seeds=3), entry.networks[0])
         except Missing:
@@ -116,11 +116,11 @@ class Evidence:
         return cell.changed.get("seed", self.study.settings["seed"])
 
     def name(self, cell: Cell) -> str:
-        """A training as a reader sees it, without its seed."""
+        """Name of a training in texts, without its seed."""
         return replace(cell, changes=()).label
 
     def compared(self, cells: Sequence[Cell], part: str) -> list[Answers]:
-        """Answers of several trainings to the same sequences."""
+        """Predictions of several trainings for the same sequences."""
         answers = [self.answers(cell, part) for cell in cells]
         first = answers[0]
         for cell, other in zip(cells, answers, strict=True):
@@ -136,7 +136,7 @@ class Evidence:
         return cell.changed.get("frame_order", self.study.settings["frame_order"])
 
     def _in_grid(self, layers: int, learning_rate: float, epochs: int) -> Cell:
-        """The cell in the place of that row of Table 1: the shorter of two trainings stands for 50 epochs."""
+        """The grid's cell for a row of Table 1: the shorter of two trainings corresponds to 50 epochs."""
         rows = paper.table("table1").query("layers == @layers and learning_rate == @learning_rate")
         alike = [cell for cell in self.study.grid if (cell.layers, cell.learning_rate) == (layers, learning_rate)]
         if len(alike) != len(rows):
@@ -145,7 +145,7 @@ class Evidence:
         return sorted(alike, key=lambda cell: cell.epochs)[sorted(rows["epochs"]).index(epochs)]
 
     def _of_all_seeds(self, base: Cell, protocol: str) -> list[Cell]:
-        """`base` under every seed that the study trains, with nothing else changed."""
+        """`base` under every seed that the study trains, with the other settings unchanged."""
         settings = self.study.settings
         return [
             cell
@@ -167,5 +167,5 @@ def _same(cell: Cell, other: Cell) -> bool:
 
 
 def counted(answers: Sequence[Answers], columns: Sequence[np.ndarray]) -> np.ndarray:
-    """Sum `columns` (sequences, columns) of each seed's answers by actor: float64 (seeds, actors, columns)."""
+    """Sum `columns` (sequences, columns) of each seed's predictions by actor: float64 (seeds, actors, columns)."""
     return count([seed.actor for seed in answers], list(columns))

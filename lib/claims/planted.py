@@ -1,8 +1,8 @@
-"""Studies whose truth is planted, for `lib.claims.simulation`.
+"""Simulated studies with a known truth, for `lib.claims.simulation`.
 
-A planted study has actors, sequences, seeds and networks of a known accuracy. Whether a network is right on a sequence
-follows from a sum of normal draws that exceeds a threshold: the actor (some are easier to read), the sequence, what
-this network makes of this actor and sequence, the seed, and the rest.
+A planted study has actors, sequences, seeds and networks of a known accuracy. A network is right on a sequence if a sum
+of normal draws exceeds a threshold. There is one draw for the actor, the sequence, the network with this actor, the
+network with this sequence, the seed, and the rest.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TEST_SHARE = 0.22  # of the sequences, as 1,704 of 7,704
 PER_ACTOR = 84  # sequences, as 7,704 of 91
 TRANSFER = (24, 44)  # actors and sequences of each, as RAVDESS
 
-#: Standard deviations of the normal draws, in units of the unexplained rest.
+#: Standard deviations of the normal draws, in units of that of the rest.
 ACTOR, SEQUENCE, NETWORK_ACTOR, NETWORK_SEQUENCE = 0.45, 0.8, 0.2, 0.5
 
 #: Mean loss (nats) of a right and of a wrong answer; exponentially distributed.
@@ -43,24 +43,24 @@ def rows_of_table1() -> tuple[tuple[int, dict], ...]:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is planted.
+    """The known truth of a planted study.
 
     Attributes
     ----------
     actors, seeds
-        Numbers of them.
+        Number of actors, number of seeds.
     spread
         Standard deviation over seeds of a network's accuracy, in points.
     networks
-        Accuracy in percent by layers, or by layers and learning rate and epochs, where it is not `ACCURACY`.
+        Accuracy in percent by layers, or by layers, learning rate and epochs; `ACCURACY` if not given.
     recalls
-        Recall in percent by emotion, where it is not the network's accuracy.
+        Recall in percent by emotion; the network's accuracy if not given.
     confused
-        (true, taken for, the rival, lead): of the wrong answers to the first, 40 % and half the lead are the second,
-        40 % less half the lead the third. The lead is a fraction of these wrong answers.
+        (true, taken for, rival, lead): of the wrong predictions for the first emotion, 40 % plus half the lead are the
+        second, 40 % minus half the lead the third. The lead is a fraction of these wrong predictions.
     signal
-        ``face``: in what is seen. ``actor``: only in who is seen, so that on new actors it is chance. ``time``: only in
-        the course over time, so that on shuffled frames it is chance.
+        What the accuracy comes from. ``face``: the face. ``actor``: only the actor, so that accuracy is at chance for
+        new actors. ``time``: only the order of the frames, so that accuracy is at chance for shuffled frames.
     """
 
     actors: int
@@ -74,7 +74,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Training:
-    """A planted training, in the place of `lib.study.cells.Cell`."""
+    """A planted training, used in place of `lib.study.cells.Cell`."""
 
     layers: int
     row: tuple | None
@@ -91,7 +91,7 @@ class Planted:
         self._kept: dict = {}
 
     def trainings(self, entry: Entry, layers: int, frame_order: str = "filmed") -> list[Training]:
-        """Trainings of the network under every seed; a row that the rules judge by one training has one."""
+        """Trainings of the network under every seed; only one if the entry's row needs one."""
         row = None if entry.row is None else tuple(entry.row.values())
         seeds = 1 if row is not None and entry.seeds == 1 else self.truth.seeds
         if seeds < entry.seeds:
@@ -115,7 +115,7 @@ class Planted:
         return f"{training.layers}-layer"
 
     def compared(self, trainings: Sequence[Training], part: str) -> list[Answers]:
-        """Answers of several trainings to the same sequences."""
+        """Predictions of several trainings for the same sequences."""
         return [self.answers(training, part) for training in trainings]
 
     def running(self, training: Training, measure: str) -> float:
@@ -124,7 +124,7 @@ class Planted:
         return TRAIN[measure] + points * (0.01 if measure == "accuracy" else LOSS_PER_POINT)
 
     def answers(self, training: Training, part: str) -> Answers:
-        """What a training answers to a part."""
+        """Predictions of a training for a part."""
         return self._once(("answers", training, part), lambda: self._answers(training, part))
 
     def accuracy(self, training: Training) -> float:
@@ -152,7 +152,7 @@ class Planted:
         return found
 
     def _tested(self, part: str, protocol: str, seed: int) -> np.ndarray:
-        """Places of the sequences of a part: random sequences, or all those of random actors."""
+        """Indices of the sequences of a part: random sequences, or all those of random actors."""
         actor = self._corpora["transfer" if part == "transfer" else "first"][0]
         if part == "transfer":
             return np.arange(len(actor))
@@ -193,7 +193,7 @@ class Planted:
         return Answers(places, actor, emotion, predicted, loss)
 
     def _wrong(self, emotion: np.ndarray) -> np.ndarray:
-        """A wrong answer to each sequence."""
+        """A wrong emotion for each sequence."""
         wrong = (emotion + self._rng.integers(1, len(EMOTIONS), len(emotion))) % len(EMOTIONS)
         if self.truth.confused is None:
             return wrong

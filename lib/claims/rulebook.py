@@ -1,4 +1,4 @@
-"""What a training must show for each claim of the paper: ``paper/verdicts.yaml``, read and checked."""
+"""Read and check ``paper/verdicts.yaml``: what a training must show for each claim of the paper."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lib.study.choices import BLOCKS, FRAME_ORDERS
 
 @dataclass(frozen=True)
 class Entry:
-    """One claim; the first lines of ``paper/verdicts.yaml`` say what its keys mean."""
+    """One claim; the first lines of ``paper/verdicts.yaml`` explain the keys."""
 
     id: str
     claims: list[str]
@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """All claims, and those on which no training has a say."""
+    """All claims with a rule, and the ids of the claims that no training can test."""
 
     entries: tuple[Entry, ...]
     elsewhere: tuple[str, ...]
@@ -81,7 +81,7 @@ _KEYS = {
 
 
 def _schema(required: str, optional: str = "", measures: tuple[str, ...] = (), **own: dict[str, Any]) -> dict[str, Any]:
-    """JSON schema of the entries of a rule; `own` replaces single keys of `_KEYS`."""
+    """JSON schema of the entries of a rule; `own` replaces keys of `_KEYS`."""
     always = "id claims statement rule " + ("measure part networks protocol " if measures else "")
     kinds = {**_KEYS, "rule": _TEXT, "measure": {"enum": list(measures)}, **own}
     names = (always + required).split()
@@ -137,13 +137,13 @@ _ENTRY = {"type": "object", "required": ["id", "rule"], "properties": {"rule": {
 
 
 def _problem(content: Any, schema: dict[str, Any]) -> str:
-    """What is wrong with `content` by `schema`, and where; empty if nothing is."""
+    """What is wrong with `content` according to `schema`, and where; empty if nothing is."""
     error = best_match(Draft202012Validator(schema).iter_errors(content))
     return "" if error is None else " ".join([*(f"{part}:" for part in error.absolute_path), error.message])
 
 
-def _unheard(entry: dict[str, Any]) -> str:
-    """What is wrong with an entry of the right form, or empty."""
+def _contradiction(entry: dict[str, Any]) -> str:
+    """What is wrong with an entry that has the right form; empty if nothing is."""
     if entry["rule"] == "value" and ("seeds" in entry) == ("row" in entry):
         return "takes either seeds or row"
     if entry["rule"] == "value" and (entry["measure"] in ("recall", "precision")) != ("emotions" in entry):
@@ -168,8 +168,8 @@ def read(path: str | os.PathLike = PAPER / "verdicts.yaml") -> Rulebook:
     Raises
     ------
     lib.base.problems.InputProblem
-        If the file is no YAML, or an entry has an unknown, missing or wrong key, or names no claim of
-        ``paper/claims.csv``. The entry is named.
+        If the file is not YAML, or an entry has an unknown, missing or wrong key, or names a claim that is not in
+        ``paper/claims.csv``. The message names the entry.
     """
 
     def refuse(where: str, problem: str) -> None:
@@ -188,7 +188,7 @@ def read(path: str | os.PathLike = PAPER / "verdicts.yaml") -> Rulebook:
     for place, entry in enumerate(content["claims"], 1):
         refuse(f"entry {place}", _problem(entry, _ENTRY))
         where = f"entry {entry['id']}"
-        refuse(where, _problem(entry, SCHEMAS[entry["rule"]]) or _unheard(entry))
+        refuse(where, _problem(entry, SCHEMAS[entry["rule"]]) or _contradiction(entry))
         refuse(where, "is there twice" if entry["id"] in entries else "")
         refuse(where, _unknown(entry["claims"], stated))
         entries[entry["id"]] = Entry(**entry)

@@ -1,10 +1,10 @@
-"""The rules of ``paper/verdicts.yaml``: from trainings to a verdict.
+"""The rules of ``paper/verdicts.yaml``, which give a verdict from trainings.
 
-There are two tests. A *margin*: ours lies at most so far from the paper's, and is known at least that well (its 95 %
-interval reaches no further than the margin). A *lead*: one thing exceeds others, and the 95 % interval of every single
-lead lies above 0. Of several leads all must hold, so that a false one passes no more often than a single one would.
+There are two tests. *Margin*: our value differs from the paper's by at most the margin, and half its 95 % interval is
+at most the margin. *Lead*: one value exceeds others, and the 95 % interval of each lead is above 0. Of several leads
+all must pass, so a false claim passes no more often than with a single lead.
 
-Every interval counts actors and seeds (`lib.measures.intervals`). How often the rules err: `lib.claims.simulation`.
+Every interval is over actors and seeds (`lib.measures.intervals`). How often the rules err: `lib.claims.simulation`.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ CODES = range(len(EMOTIONS))
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule found for a claim.
+    """The result of a rule for a claim.
 
     Attributes
     ----------
     ours, low, high
         Percent, nats, or a lead in points, with the 95 % interval.
     verdict
-        True for reproduced, False for not reproduced, None where the interval is too wide for either.
+        True for reproduced, False for not reproduced, None if the interval is too wide for either.
     close
-        Reproduced within half the margin.
+        Whether it is reproduced within half the margin.
     reason
-        The finding in words.
+        The result as text.
     """
 
     ours: float
@@ -48,7 +48,7 @@ class Finding:
     close: bool = False
 
 
-# Figures: columns to count, and what to make of their totals
+# Measures: columns to sum over sequences, and the figure from their totals
 
 
 def _accuracy(answers: Answers, _: Entry) -> np.ndarray:
@@ -78,8 +78,8 @@ def _mean(totals: np.ndarray) -> np.ndarray:
 
 
 def _measured(evidence: Evidence, entry: Entry, cells: Sequence, spread: Spread | None = None) -> Estimate:
-    """The entry's measure of one network, mean over its trainings."""
-    if entry.part == "train":  # a running mean over all actors: one column, which is itself the figure
+    """The entry's measure for one network, the mean over its trainings."""
+    if entry.part == "train":  # a running mean over all actors: the only column is the figure
         scale = 100 if entry.measure == "accuracy" else 1
         counts = np.array([[[scale * evidence.running(cell, entry.measure)]] for cell in cells])
         return estimate(counts, lambda totals: totals, over_actors=False, spread=spread)
@@ -92,9 +92,9 @@ def _measured(evidence: Evidence, entry: Entry, cells: Sequence, spread: Spread 
 
 
 def _chosen(evidence: Evidence, entry: Entry) -> tuple[Entry, Sequence, int]:
-    """The entry with the network that it means, its trainings, and among how many it was chosen.
+    """The entry with its network's layers, that network's trainings, and the number of networks it was chosen from.
 
-    ``best_test`` and ``best_validation`` mean the best of three networks by that part's accuracy.
+    ``best_test`` and ``best_validation`` are the best of three networks by the accuracy on that part.
     """
     (network,) = entry.networks
     if not isinstance(network, str):
@@ -107,7 +107,7 @@ def _chosen(evidence: Evidence, entry: Entry) -> tuple[Entry, Sequence, int]:
 
 
 def _paired(evidence: Evidence, entry: Entry, rivals: list[Sequence]) -> list[list[Answers]]:
-    """Answers of each rival's trainings to the same sequences, for each seed that all of them have."""
+    """Predictions of each rival's trainings for the same sequences, for each seed that all rivals have."""
     by_seed = [{evidence.seed(cell): cell for cell in cells} for cells in rivals]
     seeds = [seed for seed in by_seed[0] if all(seed in cells for cells in by_seed)]
     if len(seeds) < entry.seeds:
@@ -119,7 +119,7 @@ def _paired(evidence: Evidence, entry: Entry, rivals: list[Sequence]) -> list[li
 
 
 def _by_margin(entry: Entry, found: Estimate, name: str, distance: Callable[[np.ndarray], np.ndarray]) -> Finding:
-    """Judge by the distance from the paper's; the interval decides whether that is known well enough."""
+    """Judge by the distance from the paper's value; the interval decides whether it is known well enough."""
     value, low, high = (float(end[0]) for end in (found.value, found.low, found.high))
     if np.isnan(low):
         raise Missing("there are too few actors or seeds for an interval")
@@ -129,26 +129,26 @@ def _by_margin(entry: Entry, found: Estimate, name: str, distance: Callable[[np.
     verdict = off <= entry.margin if half <= entry.margin else None if astride else False
     unit = "nats" if entry.measure == "loss" else "%"
     gap = round(abs(value - entry.paper), 9)
-    said = "too wide to tell" if verdict is None else f"{'at most' if verdict else 'more than'} {entry.margin:g}"
-    reason = f"{name}: {_in_words(found, unit, entry)}, {gap:.2f} {'below' if value < entry.paper else 'above'}"
+    outcome = "too wide to tell" if verdict is None else f"{'at most' if verdict else 'more than'} {entry.margin:g}"
+    reason = f"{name}: {_as_text(found, unit, entry)}, {gap:.2f} {'below' if value < entry.paper else 'above'}"
     close = verdict is True and max(off, half) <= entry.margin / 2
-    return Finding(value, low, high, verdict, f"{reason} the paper's {entry.paper:g} {unit}: {said}", close)
+    return Finding(value, low, high, verdict, f"{reason} the paper's {entry.paper:g} {unit}: {outcome}", close)
 
 
-def _by_lead(entry: Entry, found: Estimate, words: str) -> Finding:
-    """All leads must lie above 0 with their intervals; the smallest lead and the lowest ends are shown."""
+def _by_lead(entry: Entry, found: Estimate, description: str) -> Finding:
+    """Judge whether the intervals of all leads are above 0; the smallest lead and the lowest ends are reported."""
     if np.isnan(found.low).any():
         raise Missing("there are too few actors for the interval of a lead")
     least = int(found.value.argmin())
     low, high = float(found.low.min()), float(found.high.min())
     place = "lies above 0" if low > 0 else "lies below 0" if high < 0 else "holds 0"
     one = Estimate(*(array[..., [least]] for array in (found.value, found.variance, found.df, found.by_seed)))
-    reason = f"{words}; least lead {_in_words(one, 'points', entry)}: the interval {place}"
+    reason = f"{description}; least lead {_as_text(one, 'points', entry)}: the interval {place}"
     return Finding(float(found.value[least]), low, high, low > 0, reason)
 
 
-def _in_words(found: Estimate, unit: str, entry: Entry) -> str:
-    """The figure, its interval and what they stand on."""
+def _as_text(found: Estimate, unit: str, entry: Entry) -> str:
+    """The figure, its interval, and the trainings it is computed from."""
     seeds = found.by_seed[:, 0]
     basis = "one training" if len(seeds) == 1 else f"{len(seeds)} seeds from {seeds.min():.2f} to {seeds.max():.2f}"
     ends = f"{found.low[0]:.2f} to {found.high[0]:.2f}"
@@ -159,12 +159,12 @@ def _in_words(found: Estimate, unit: str, entry: Entry) -> str:
 
 
 def value(evidence: Evidence, entry: Entry) -> Finding:
-    """Ours is at most the margin from the paper's, and known as well as that."""
+    """Our value differs from the paper's by at most the margin, and its interval is narrow enough."""
     return _margin(evidence, entry, lambda ours: np.round(np.abs(ours - entry.paper), 9))
 
 
 def below(evidence: Evidence, entry: Entry) -> Finding:
-    """Ours is at most the margin below the paper's, and known as well as that: the accuracy holds."""
+    """Our value is at most the margin below the paper's, and its interval is narrow enough."""
     return _margin(evidence, entry, lambda ours: np.round(np.maximum(entry.paper - ours, 0), 9))
 
 
@@ -185,7 +185,7 @@ def _margin(evidence: Evidence, entry: Entry, distance: Callable[[np.ndarray], n
 
 
 def order(evidence: Evidence, entry: Entry) -> Finding:
-    """Each network is better than the next on the same sequences, also under other seeds and for other actors."""
+    """Each network is better than the next on the same sequences; the intervals are over actors and seeds."""
     orders = entry.frame_orders or ["filmed"]
     rivals = [(layers, frames) for layers in entry.networks for frames in orders]
     seeds = _paired(evidence, entry, [evidence.trainings(entry, *rival) for rival in rivals])
@@ -202,8 +202,8 @@ def best_cell(evidence: Evidence, entry: Entry) -> Finding:
     found, shares = _leads(_paired(evidence, entry, rivals), [(0, other) for other in range(1, len(rivals))])
     names = [evidence.name(cells[0]) for cells in rivals]
     best = int(np.argmax(shares))
-    words = f"the best is {names[best]} with {shares[best]:.2f} %"
-    return _by_lead(entry, found, words + (f", {names[0]} has {shares[0]:.2f} %" if best else ""))
+    description = f"the best is {names[best]} with {shares[best]:.2f} %"
+    return _by_lead(entry, found, description + (f", {names[0]} has {shares[0]:.2f} %" if best else ""))
 
 
 def _leads(seeds: list[list[Answers]], pairs: list[tuple[int, int]]) -> tuple[Estimate, np.ndarray]:
@@ -222,12 +222,12 @@ def _leads(seeds: list[list[Answers]], pairs: list[tuple[int, int]]) -> tuple[Es
 
 
 def hardest(evidence: Evidence, entry: Entry) -> Finding:
-    """The recalls of the entry's emotions are lower than all others."""
+    """The recalls of the entry's emotions are lower than those of all others."""
     return _by_recall(evidence, entry, -1)
 
 
 def easiest(evidence: Evidence, entry: Entry) -> Finding:
-    """The recalls of the entry's emotions are higher than all others."""
+    """The recalls of the entry's emotions are higher than those of all others."""
     return _by_recall(evidence, entry, 1)
 
 
@@ -257,7 +257,7 @@ def _by_recall(evidence: Evidence, entry: Entry, sign: int) -> Finding:
 
 
 def confusion(evidence: Evidence, entry: Entry) -> Finding:
-    """The entry's [true, taken for] is more frequent than every other confusion, of all or of the true emotion."""
+    """The entry's [true, taken for] is the most frequent confusion, of all or of the true emotion."""
     answers = [evidence.answers(cell, entry.part) for cell in evidence.trainings(entry, entry.networks[0])]
     true, taken = (EMOTIONS.index(emotion) for emotion in entry.emotions)
     pairs = [(a, b) for a in (CODES if entry.among == "all" else [true]) for b in CODES if a != b]
@@ -275,9 +275,9 @@ def confusion(evidence: Evidence, entry: Entry) -> Finding:
     totals = counts.sum(axis=1)
     shares = (totals[:, :-1] / totals[:, -1:]).mean(axis=0)
     first = int(np.argmax(shares))
-    words = f"most often {_confused(pairs[first])}, {shares[first]:.2f} %"
+    description = f"most often {_confused(pairs[first])}, {shares[first]:.2f} %"
     return _by_lead(
-        entry, found, words + (f", {_confused(pairs[named])} {shares[named]:.2f} %" if first != named else "")
+        entry, found, description + (f", {_confused(pairs[named])} {shares[named]:.2f} %" if first != named else "")
     )
 
 

@@ -1,4 +1,4 @@
-"""The paper's claims (``paper/claims.csv``), each settled by a computation in front of the reader."""
+"""The paper's claims (``paper/claims.csv``), each settled by a computation in notebook 08."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lib.corpora.records import committed
 
 CLAIM_COLUMNS = ["id", "section", "statement", "paper", "check", "verdict", "result"]
 
-#: What can become of a claim.
+#: Verdicts on a claim.
 VERDICTS = {
     "consistent": "the numbers agree",
     "corrected": "does not hold; the right value follows",
@@ -20,10 +20,10 @@ VERDICTS = {
 
 
 class Claims:
-    """All claims, and which of them have been settled.
+    """All claims, and which of them are settled.
 
-    A notebook calls `settle` with what it computed; that must be what ``claims.csv`` says, so neither the
-    computation nor the file can change alone.
+    A notebook calls `settle` with its result, which must equal that in ``claims.csv``. So a change of the computation
+    or of the file is noticed.
     """
 
     def __init__(self, path=PAPER / "claims.csv"):
@@ -38,16 +38,16 @@ class Claims:
         claim
             Its id.
         holds
-            Whether it does; None where that cannot be known.
+            Whether the claim holds; None if that cannot be known.
         result
-            What came out, in words and numbers.
+            The result as text.
         right_value_follows
             For a claim that does not hold: the right value follows from the same numbers.
 
         Raises
         ------
         AssertionError
-            Where ``claims.csv`` states another verdict or result.
+            If ``claims.csv`` states another verdict or result.
         """
         verdict = "unknown" if holds is None else "consistent" if holds else "inconsistent"
         if verdict == "inconsistent" and right_value_follows:
@@ -60,7 +60,7 @@ class Claims:
         self._settled.append(claim)
 
     def unsettled(self) -> list[str]:
-        """Ids of the claims that nothing has settled yet."""
+        """Ids of the claims that are not settled yet."""
         return [claim for claim in self._claims.index if claim not in self._settled]
 
     def table(self) -> pd.DataFrame:

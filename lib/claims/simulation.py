@@ -1,6 +1,6 @@
-"""How often are the rules wrong? Planted studies (`lib.claims.planted`), judged by `lib.claims.rules` themselves.
+"""Measure how often the rules (`lib.claims.rules`) are wrong, on planted studies (`lib.claims.planted`).
 
-Only sums and comparisons of drawn numbers decide, and what is stored is rounded, so that the table is the same on every
+The results depend only on sums and comparisons of drawn numbers and are rounded, so the table is the same on every
 processor. ``python -m lib.claims.simulation`` (``make simulate-rules``) writes ``tables/paper/rule_errors.csv``.
 """
 
@@ -26,7 +26,7 @@ SEED = 2021
 STUDIES = 400
 TABLE = "tables/paper/rule_errors.csv"
 
-#: What is planted where: see `_settings`.
+#: Planted values, used in `_settings`.
 ACTORS = (24, 91)
 SPREADS = (0, 1, 2, 4)
 LEADS = (0, 1, 3, 5)
@@ -34,14 +34,14 @@ RECALL_LEADS = (0, 5, 10, 15)
 MARGINS = (0, 0.5, 1, 1.5, 2, 2.5)
 
 
-# What is planted, and what is asked of it
+# Planted studies, and the questions that the rules must answer
 
-#: What a setting asks: the entry, the planted difference (NaN: none), and the value that the interval should cover.
+#: The entry to judge, the planted difference (NaN: none), and the value that the interval should cover.
 Question = tuple[Entry, float, float]
 
 
 def _margin_questions(entries: dict[str, Entry]) -> list[Question]:
-    """Each rule with a margin, the paper's value so far above the planted truth."""
+    """For each rule with a margin, the paper's value above the planted truth by multiples of the margin."""
     accurate = ACCURACY / 100
     truths = {
         "T01": ACCURACY,
@@ -64,10 +64,10 @@ def _margin_questions(entries: dict[str, Entry]) -> list[Question]:
 
 
 def _settings(entries: dict[str, Entry]) -> Iterator[tuple[str, Truth, list[Question]]]:
-    """Everything that is planted: a name, the truth, and the questions."""
+    """All settings: a name, the truth, and the questions."""
     for actors in ACTORS:
         for spread in SPREADS:
-            other_corpus = actors == TRANSFER[0]  # has its own actors, so it is asked about once
+            other_corpus = actors == TRANSFER[0]  # has its own actors, so its questions are asked once
             asked = [
                 question for question in _margin_questions(entries) if other_corpus or question[0].part != "transfer"
             ]
@@ -78,8 +78,8 @@ def _settings(entries: dict[str, Entry]) -> Iterator[tuple[str, Truth, list[Ques
                 truth = Truth(
                     actors,
                     spread,
-                    # the third network, and all rows but one rival, lie 20 points behind: the case in which a rule of
-                    # several leads is fooled most easily
+                    # the third network, and all rows but one rival, are 20 points behind: the case in which a rule
+                    # with several leads is wrong most often
                     networks={
                         6: best,
                         7: second,
@@ -113,7 +113,7 @@ def _settings(entries: dict[str, Entry]) -> Iterator[tuple[str, Truth, list[Ques
             yield "few seeds", Truth(91, spread, seeds=seeds), asked
 
 
-def simulate(studies: int = STUDIES, seed: int = SEED, *, only: str = "", progress: bool = False) -> pd.DataFrame:
+def simulate(studies: int = STUDIES, seed: int = SEED, *, setting: str = "", progress: bool = False) -> pd.DataFrame:
     """Judge planted studies.
 
     Parameters
@@ -122,8 +122,8 @@ def simulate(studies: int = STUDIES, seed: int = SEED, *, only: str = "", progre
         Number of studies for each setting.
     seed
         Of all draws; a setting's draws do not depend on the other settings.
-    only
-        A setting's name; empty for all.
+    setting
+        Name of the settings to simulate; empty for all.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def simulate(studies: int = STUDIES, seed: int = SEED, *, only: str = "", progre
         intervals that hold the planted value, NaN where it has no closed form.
     """
     entries = {entry.id: entry for entry in read().entries}
-    settings = [(place, *setting) for place, setting in enumerate(_settings(entries)) if only in ("", setting[0])]
+    settings = [(place, *planted) for place, planted in enumerate(_settings(entries)) if setting in ("", planted[0])]
     rows = []
     for place, name, truth, questions in tqdm(settings, disable=not progress, unit="setting"):
         verdicts = np.zeros((len(questions), 3), dtype=int)

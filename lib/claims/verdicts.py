@@ -1,4 +1,4 @@
-"""The paper's claims against a study's trainings, by ``paper/verdicts.yaml``, decided before any number.
+"""Judge the paper's claims by a study's trainings, with the rules of ``paper/verdicts.yaml``, fixed beforehand.
 
 A claim is *reproduced*, *not reproduced* or *cannot be tested*; `lib.claims.rules` says when.
 """
@@ -23,19 +23,19 @@ def judge(study: Study, rulebook: Rulebook | None = None) -> pd.DataFrame:
     Parameters
     ----------
     rulebook
-        Another one than that of `lib.claims.rulebook.read`.
+        The claims and rules; by default those of `lib.claims.rulebook.read`.
 
     Returns
     -------
     pandas.DataFrame
         `VERDICT_COLUMNS`, one row per claim in the order of the file. ``paper, ours, low, high`` are percent, nats, or
-        the lead in points; ``difference`` is ours less the paper's; ``verdict`` is one of `VERDICTS`; ``close`` says
-        that it is reproduced within half the margin. A number that there is not is NaN.
+        the lead in points; ``difference`` is ours minus the paper's; ``verdict`` is one of `VERDICTS`; ``close`` is
+        whether it is reproduced within half the margin. Missing numbers are NaN.
 
     Raises
     ------
     lib.base.problems.InputProblem
-        If a finished training is damaged. One that is not done only leaves its claims untested.
+        If a finished training is damaged. Claims whose trainings are not done are not tested.
     """
     rulebook, evidence = rulebook or read(), Evidence(study)
     rows = []
@@ -56,7 +56,7 @@ def judge(study: Study, rulebook: Rulebook | None = None) -> pd.DataFrame:
 
 
 def runs(table: pd.DataFrame) -> pd.DataFrame:
-    """Of the table of `judge`, what may be said of a rendered study: which rules ran, and why others did not."""
+    """The part of `judge`'s table that is shown for a rendered study: which rules ran, and why others did not."""
     ran = table["ours"].notna()
     shown = table[["id", "claims", "rule", "statement"]].assign(ran=ran.map({True: "yes", False: "no"}))
     return shown.assign(reason=table["reason"].where(~ran, ""))
