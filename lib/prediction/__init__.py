@@ -1,1 +1,1 @@
-"""A trained network outside the study: portable files of it, and what it says of one's own video."""
+"""Use a trained network outside the study: portable files, and predictions for any video."""

@@ -1,7 +1,7 @@
-"""Portable files of a trained network: ONNX and LiteRT, equal to the network itself to 1e-5.
+"""Write portable files of a trained network: ONNX and LiteRT, equal to the network to 1e-5.
 
-Our layers are Keras' with other kernels, which the converters do not know. So an equal network of Keras' own layers
-takes the weights and is converted.
+Our layers are Keras' layers with other kernels, which the converters do not support. So an equal network of Keras' own
+layers is built, takes the weights, and is converted.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import logging
 import tempfile
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,17 @@ from lib.study.metrics import read_metrics
 from lib.training import loop, network
 from lib.training.backend import keras, tf
 
-#: Largest difference of a probability from the network's own, in either file.
+#: Largest allowed difference of a probability from the network's own.
 TOLERANCE = 1e-5
 
-#: Sequences on which `export` compares them.
+#: Number of sequences on which `export` compares them.
 COMPARED = 8
 
 log = logging.getLogger("lib.prediction.export")
 
 
 class FramewisePooling(keras.layers.MaxPooling3D):
-    """Keras' MaxPooling3D of windows one frame long, as 2-D pooling: LiteRT has no 3-D one."""
+    """Keras' MaxPooling3D with windows of one frame, as 2-D pooling: LiteRT has no 3-D pooling."""
 
     def call(self, inputs):
         """Pool `inputs`, float32 ``(batch, frames, rows, columns, channels)``."""
@@ -47,7 +48,7 @@ class FramewisePooling(keras.layers.MaxPooling3D):
 
 
 def plain(model: keras.Model) -> keras.Model:
-    """Network of Keras' own layers, float32 throughout, with the weights of `model`."""
+    """Copy `model` to a network of Keras' own layers, all in float32, with the same weights."""
 
     def keras_layer(layer: keras.Layer) -> keras.Layer:
         kind: Any = next(c for c in type(layer).__mro__ if c.__module__.startswith("keras"))
@@ -61,7 +62,7 @@ def plain(model: keras.Model) -> keras.Model:
 
 
 def to_onnx(model: keras.Model, path: Path) -> None:
-    """Write `model`, of Keras' own layers, as ONNX: any number of sequences at once, uint8."""
+    """Write `model`, of Keras' own layers, as ONNX. Its input is any number of sequences, uint8."""
     with written_atomically(path) as temporary, stderr_shut(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tf2onnx, about NumPy
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
@@ -69,10 +70,9 @@ def to_onnx(model: keras.Model, path: Path) -> None:
 
 
 def to_litert(model: keras.Model, path: Path) -> None:
-    """Write `model`, of Keras' own layers, for LiteRT: one sequence at a time, uint8.
+    """Write `model`, of Keras' own layers, for LiteRT. Its input is one sequence, uint8.
 
-    By way of a saved model with the batch fixed to one sequence: with an open batch the LSTM's loop has no fixed
-    shapes, and is not converted.
+    The batch is fixed to one sequence, because otherwise the LSTM's loop has no fixed shapes and cannot be converted.
     """
     with tempfile.TemporaryDirectory() as folder, stderr_shut():
         model.export(folder, format="tf_saved_model", verbose=False, input_signature=[_signature(model, 1)])
@@ -82,12 +82,12 @@ def to_litert(model: keras.Model, path: Path) -> None:
 
 
 def _signature(model: keras.Model, sequences: int | None):
-    """What goes into a file of `model`: that many sequences at once, or any number."""
+    """Input of `model`: `sequences` sequences, or any number for None."""
     return tf.TensorSpec((sequences, *model.input_shape[1:]), tf.uint8, name="sequence")
 
 
 def trained_on(study: Study) -> str:
-    """One sentence on what a network of `study` was trained on, which every output carries."""
+    """One sentence on what a network of `study` was trained on. It is part of every output."""
     corpus = study.name_of(study.training_corpus)
     if study.render is not None:
         return f"Trained on drawn faces ({corpus}); on a filmed one its answer means nothing."
@@ -98,39 +98,37 @@ def trained_on(study: Study) -> str:
     )
 
 
-def study_of(run: Path, study: str) -> Study:
-    """Study of a run as its ``params.yaml`` names it, else `study`, with what the run changes."""
-    try:
-        named = yaml.safe_load((run / "params.yaml").read_text(encoding="utf-8"))["study"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        named = study
-    return load(named).changed(read_metrics(run).get("changes", {}))
+def study_of(run: Path, name: str) -> Study:
+    """The study that the run's ``params.yaml`` names, else `name`, with the run's changes."""
+    with suppress(OSError, yaml.YAMLError, KeyError, TypeError):
+        name = yaml.safe_load((run / "params.yaml").read_text(encoding="utf-8"))["study"]
+    return load(name).changed(read_metrics(run).get("changes", {}))
 
 
-def export(run: Path, study: str = "sample") -> Path:
-    """Write the portable files of the training in the folder `run`; give their folder.
+def export(run: Path, name: str = "sample") -> Path:
+    """Write the portable files of the training in the folder `run`; return their folder.
 
     Parameters
     ----------
     run
         Folder of a run of notebook 04.
-    study
-        Its study, where the run does not name it.
+    name
+        Name of its study, used if the run does not name it.
 
     Raises
     ------
     InputProblem
-        If the run is not done, its network cannot be read, or a portable file computes something else than it.
+        If the run is not done, its network cannot be read, or a portable file gives other probabilities.
     """
     run = Path(run)
     if not run.is_dir():
         raise InputProblem(run, "is no folder of a training", "name one below papermill_runs/STUDY/04_training_run")
-    plan = study_of(run, study)
-    if (order := plan.settings["frame_order"]) != "filmed":
+    study = study_of(run, name)
+    if (order := study.settings["frame_order"]) != "filmed":
         raise InputProblem(run, f"was trained on frames in the order {order!r}, as a control", "name another run")
-    metrics = results.run_metrics(plan, run)
-    described = calibrate({part: results.predictions(plan, run, part) for part in ("validation", "test")})
-    loop.configure(1, plan.numerics)
+    metrics = results.run_metrics(study, run)
+    described = calibrate({part: results.predictions(study, run, part) for part in ("validation", "test")})
+    loop.configure(1, study.numerics)
     model = loop.load_model(run / "model.keras")
     copy, folder = plain(model), run / FOLDER
     to_onnx(copy, folder / ONNX)
@@ -138,22 +136,22 @@ def export(run: Path, study: str = "sample") -> Path:
     files = {path.name: digest(path) for path in (run / "model.keras", folder / ONNX, folder / LITERT)}
     description = {
         "run": run.resolve().name,
-        "study": plan.name,
-        "trained_on": trained_on(plan),
+        "study": study.name,
+        "trained_on": trained_on(study),
         "emotions": list(EMOTIONS),
         "layers": metrics["layers"],
-        "interpolation": plan.settings["face_interpolation"],
-        "frames": plan.settings["window_frames"],
-        "minimum": plan.settings["window_minimum_frames"],
-        "trimmed": plan.settings["window_trimmed_frames"],
+        "interpolation": study.settings["face_interpolation"],
+        "frames": study.settings["window_frames"],
+        "minimum": study.settings["window_minimum_frames"],
+        "trimmed": study.settings["window_trimmed_frames"],
         **described,
         "sha256": files,
     }
     write_text(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
-    # the files compute in 32 bits also what was trained in 16
-    largest = difference(model if plan.settings["precision"] == "float32" else copy, folder)
+    # the files compute in 32 bits, also if the network was trained in 16
+    largest = difference(model if study.settings["precision"] == "float32" else copy, folder)
     if not largest <= TOLERANCE:
-        (folder / DESCRIPTION).unlink()  # without it nobody uses the files
+        (folder / DESCRIPTION).unlink()  # without it the files are not used
         problem = f"differs from the network by {largest:.2g} where {TOLERANCE:g} is allowed"
         raise InputProblem(folder / LITERT, problem, "please report it with the run's metrics.json")
     log.info("%s: temperature %.2f; LiteRT differs by at most %.1g", run.name, described["temperature"], largest)
@@ -161,7 +159,7 @@ def export(run: Path, study: str = "sample") -> Path:
 
 
 def difference(model: keras.Model, folder: Path) -> float:
-    """Largest difference of a probability between `model` and the LiteRT file, over random pictures."""
+    """Largest difference of a probability between `model` and the LiteRT file, on random pictures."""
     shape = (COMPARED, *network.INPUT_SHAPE)
     sequences = np.random.default_rng(COMPARED).integers(0, 256, shape, dtype=np.uint8)
     ours = loop.predict(model, sequences, np.arange(COMPARED))

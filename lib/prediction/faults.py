@@ -1,7 +1,7 @@
-"""What is wrong with the faces of a window, so that the network is not asked what it cannot know.
+"""Detect what is wrong with the faces of a window. Such a window gets no prediction.
 
-The limits lie between what clips of CREMA-D, RAVDESS and the renderer show and what the same clips show when they are
-turned, cut or put together on purpose (`tests/test_predict.py` does so):
+Each limit is between the values of clips of CREMA-D, RAVDESS and the renderer, and the values of the same clips turned,
+cut or combined on purpose (as in `tests/test_predict.py`):
 
 ===================================================  ==============  ==================
 measure                                              right clips     wrong on purpose
@@ -26,34 +26,34 @@ from lib.faces.alignment import align_and_mask
 from lib.faces.landmarks import FaceMesh
 from lib.faces.masking import INTERPOLATIONS, SIZE
 
-#: Least share of a window's frames with a face: more than the half that a training asks for (``window_face_share``).
+#: Smallest share of a window's frames with a face; higher than in training (``window_face_share``).
 LEAST_FACES = 0.8
-#: Most of a window's frames, or looks at the whole frame, that may show a fault that comes and goes.
+#: Largest share of a window's frames (or of the frames checked by the detector) that may have a fault.
 MOST_FAULTS = 0.2
 
-#: Place of the nose between the two ends of the jaw, 0 in the middle and 1 above an end: 0.4 to 0.7 for
-#: four faces that were turned by 25 degrees, 0.75 to 0.98 for 35, up to 0.15 in the clips of the corpora.
+#: Position of the nose between the two ends of the jaw, 0 in the middle and 1 above an end: 0.4 to 0.7 for
+#: four faces turned by 25 degrees, 0.75 to 0.98 for 35, up to 0.15 in the clips of the corpora.
 TURNED = 0.7
 #: Angle of the eyes' line, degrees.
 TILTED = 45.0
-#: Smallest root mean square distance of the landmarks from their mean, pixels: below, 28 pixels are made up.
+#: Smallest RMS distance of the landmarks from their mean, pixels; smaller faces have less than 28 pixels.
 SMALLEST = 9.0
-#: Movement of the landmarks from a frame to the next, in the same distance; change of the masked face, grey levels.
+#: Movement of the landmarks between two frames, in units of that distance; change of the masked face, grey levels.
 JUMP, CHANGE = 0.25, 12.0
-#: Change of a frame's thumbnail, grey levels, and its ratio to the median of the `RECENT` changes before.
+#: Change of a frame's thumbnail, grey levels; its ratio to the median of the last `RECENT` changes.
 CUT, CUT_RATIO, RECENT = 8.0, 4.0, 15
-#: A look at the whole frame with the detector, upright and upside down, every so many frames.
+#: The detector checks the whole frame, upright and upside down, once in this many frames.
 LOOK = 8
-#: Probability from which on a face counts that the detector sees upside down and not upright.
+#: Smallest probability of a face that the detector finds only upside down.
 CERTAIN = 0.7
-#: A second face counts from this share of the first one's height on.
+#: Smallest height of a second face, as a share of the first one's.
 SECOND = 1 / 3
 
 
 class Seen(NamedTuple):
-    """One frame: its masked face, uint8 (28, 28, 3), black without one, and what is wrong with it.
+    """One frame: its masked face, uint8 (28, 28, 3), black if none was found, and what is wrong with it.
 
-    `looked` says whether the detector looked at the whole frame, for `second` faces and `upside_down`.
+    `looked` is whether the detector checked the whole frame, for `second` faces and `upside_down`.
     """
 
     face: np.ndarray
@@ -76,7 +76,7 @@ class Observer:
     tracker
         Finds the face; it is reset first.
     interpolation : {"area", "linear", "cubic"}
-        How the masked face is made smaller.
+        How the masked face is resized.
     """
 
     def __init__(self, tracker: FaceMesh, interpolation: str = "area"):
@@ -90,12 +90,12 @@ class Observer:
         tracker.reset()
 
     def __call__(self, frame: np.ndarray) -> Seen:
-        """What the next frame, uint8 (height, width, 3) RGB, shows; the same object again costs nothing."""
+        """Examine the next frame, uint8 (height, width, 3) RGB; if it is the same object again, nothing is computed."""
         self._count += 1
         if frame is self._frame and self._seen is not None:
             return self._seen._replace(jump=False, cut=False, looked=False, second=False, upside_down=False)
         cut = self._is_cut(frame)
-        if cut:  # the old place of the face says nothing about the new picture
+        if cut:  # the face may be elsewhere in the new picture
             self._tracker.reset()
             self._before = None
         points = self._tracker.locate(frame)
@@ -105,7 +105,7 @@ class Observer:
         return self._seen
 
     def _is_cut(self, frame: np.ndarray) -> bool:
-        """Whether the picture changes at once, against its recent changes."""
+        """Whether the picture changes much more than in the recent frames."""
         small = cv2.resize(frame, (32, 18), interpolation=cv2.INTER_AREA)
         thumbnail = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
         before, self._thumbnail = self._thumbnail, thumbnail
@@ -125,7 +125,7 @@ class Observer:
         jump = False
         if self._before is not None:
             number, old, old_face = self._before
-            passed = self._count - number  # a slow video moves more from frame to frame
+            passed = self._count - number  # with few frames per second a face moves more between two frames
             moved = float(np.hypot(*(points - old).T).mean()) / size
             change = float(np.abs(face.astype(np.float32) - old_face).mean())
             jump = passed <= FPS and (moved > JUMP * passed or change > CHANGE * passed)
@@ -143,7 +143,7 @@ class Observer:
         )
 
     def _look(self, frame: np.ndarray, seen: Seen) -> Seen:
-        """`seen`, and what the detector says of the whole frame."""
+        """`seen`, with the results of the detector for the whole frame."""
         upright = self._tracker.faces(frame)
         turned = self._tracker.faces(np.ascontiguousarray(frame[::-1, ::-1]))
         heights = [box[1, 1] - box[0, 1] for _, box in upright]
@@ -156,7 +156,7 @@ def fault(frames: list[Seen]) -> str:
     """Why a window of `frames` gets no prediction; empty if it may have one."""
     faces = [frame for frame in frames if frame.found]
     looks = [frame for frame in frames if frame.looked]
-    if any(frame.cut for frame in frames[1:]):  # one before the first frame is between two windows
+    if any(frame.cut for frame in frames[1:]):  # a cut before the first frame is between two windows
         return "a cut: the picture changes at once, perhaps to another person"
     if faces and _share(frame.tilted for frame in faces) > MOST_FAULTS:
         return f"the face is tilted by over {TILTED:.0f} degrees"

@@ -1,4 +1,4 @@
-"""Frames of a video at the corpora's rate, and the windows that they are cut into, as a stream."""
+"""Resample a video to the corpora's frame rate and cut it into windows, as a stream."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from lib.sequences.cutting import windows
 
 T = TypeVar("T")
 
-#: The longest step between two frames, seconds: a broken file's clock may leap by hours.
+#: The longest step between two frames, seconds: times in a damaged file may jump by hours.
 LONGEST_STEP = 1.0
 
 
 def at_rate(timed: Iterable[tuple[float, T]], rate: float = FPS) -> Iterator[T]:
-    """Resample frames: at every instant ``k / rate`` the frame nearest in time.
+    """Resample frames: at each time ``k / rate``, yield the nearest frame.
 
-    A video at `rate` comes out as it went in. A slower one repeats frames (the same object, again), a faster one
-    skips some, and one of an uneven rate does both.
+    A video at `rate` is unchanged. Frames of a slower one are repeated (the same object), frames of a faster one are
+    skipped; with an uneven rate both happen.
 
     Parameters
     ----------
     timed
-        Pairs of seconds and frame. The clock starts at the first one; a step backwards counts as none given, one
-        over `LONGEST_STEP` as that.
+        Pairs of seconds and frame. Time starts at the first frame. A step backwards is replaced by the step before it,
+        a step over `LONGEST_STEP` by `LONGEST_STEP`.
     rate
-        Frames a second of what comes out.
+        Frames per second of the result.
     """
     count, now, before, step = 0, 0.0, 0.0, 1 / rate
-    latest: list[T] = []  # one frame, whose end is known when the next one comes
+    latest: list[T] = []  # one frame; its end is known when the next one comes
     for seconds, frame in timed:
         if latest:
             between = seconds - before
@@ -45,14 +45,14 @@ def at_rate(timed: Iterable[tuple[float, T]], rate: float = FPS) -> Iterator[T]:
 
 
 class Span(NamedTuple):
-    """Consecutive frames of a video: a window for the network, or what the rule leaves out.
+    """Consecutive frames of a video: a window for the network, or frames that the rule leaves out.
 
     Attributes
     ----------
     first
         Number of the first frame.
     frames
-        What was read of each frame.
+        One object per frame.
     left_out
         Why these frames are in no window; empty for a window.
     """
@@ -63,9 +63,9 @@ class Span(NamedTuple):
 
 
 def spans(frames: Iterable[T], length: int, minimum: int, trimmed: int) -> Iterator[Span]:
-    """Cut a stream into the windows of the rule ``windows`` of `lib.sequences.cutting`, and what it leaves out.
+    """Cut a stream into windows by the rule ``windows`` of `lib.sequences.cutting`, and the frames it leaves out.
 
-    Every frame is in one span. No more than `trimmed` + 1 frames wait at any time.
+    Every frame is in one span. At most `trimmed` + 1 frames are kept in memory.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The timeline of a video as a picture (SVG), and the page that shows it beside its table (HTML)."""
+"""Write the timeline of a video as a picture (SVG), and the page with pictures and tables (HTML)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from lib.base.files import write_text
 from lib.base.problems import InputProblem
 from lib.prediction.result import Prediction
 
-#: Windows in one row of the picture, their width, and the heights of face, bar and whole row, pixels.
+#: Windows in one row of the picture; their width, and the heights of face, bar and row, in pixels.
 ACROSS, WIDTH, FACE, BAR, ROW = 24, 40, 38, 96, 176
 
 
-def _words() -> Environment:
-    folder = FileSystemLoader(Path(__file__).parent / "templates")
-    words = Environment(loader=folder, undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    words.filters["quoted"] = quote
-    return words
+def _templates() -> Environment:
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    found = Environment(loader=loader, undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    found.filters["quoted"] = quote
+    return found
 
 
 def write_picture(prediction: Prediction, description: Mapping[str, Any], path: Path) -> None:
-    """Write the timeline: per window the masked face in its middle, above a bar of the six probabilities."""
+    """Write the timeline: for each window its middle masked face above a bar of the six probabilities."""
     windows = []
     for number, (row, face) in enumerate(zip(prediction.table.to_dict("records"), prediction.faces, strict=True)):
         top, bars = 0.0, []
@@ -40,7 +40,7 @@ def write_picture(prediction: Prediction, description: Mapping[str, Any], path: 
         place = {"x": number % ACROSS * WIDTH, "y": number // ACROSS * ROW}
         windows.append(row | place | {"bars": bars, "face": None if face is None else _as_png(face)})
     text = (
-        _words()
+        _templates()
         .get_template("timeline.svg.j2")
         .render(
             title=prediction.video.name,
@@ -57,9 +57,9 @@ def write_picture(prediction: Prediction, description: Mapping[str, Any], path: 
 def write_page(
     predictions: list[Prediction], failed: list[InputProblem], description: Mapping[str, Any], path: Path
 ) -> None:
-    """Write the page of all `predictions`; it shows the pictures that lie beside it, and opens without a server."""
+    """Write the page of all `predictions`; it shows the pictures in the same folder, and opens without a server."""
     text = (
-        _words()
+        _templates()
         .get_template("index.html.j2")
         .render(
             predictions=predictions,

@@ -1,7 +1,7 @@
-"""A network as portable files: ``network.onnx`` and ``network.tflite`` by `export`, run on LiteRT by `Network`.
+"""A network as portable files, ``network.onnx`` and ``network.tflite``, which `lib.prediction.export` writes.
 
-Beside them ``network.json`` says what they need to be used: the windows, the temperature of the probabilities, what
-the network was trained on, and the files' SHA-256. Nothing here loads TensorFlow.
+`Network` runs the latter on LiteRT. ``network.json`` has what is needed to use them: the windows, the temperature of
+the probabilities, what the network was trained on, and the files' SHA-256. Nothing here loads TensorFlow.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from lib.base.problems import InputProblem
 from lib.base.quiet import stderr_shut
 from lib.measures.calibration import calibrated
 
-#: Folder of the portable files, in that of a run.
+#: Folder of the portable files, in the folder of a run.
 FOLDER = "portable"
 LITERT, ONNX, DESCRIPTION = "network.tflite", "network.onnx", "network.json"
 
-#: What `DESCRIPTION` must hold for a prediction, and of which kind.
+#: Entries of `DESCRIPTION` that a prediction needs, and their types.
 _NEEDED = {
     "run": str,
     "trained_on": str,
@@ -41,12 +41,12 @@ def digest(path: Path) -> str:
 
 
 def portable_folder(run: Path) -> Path:
-    """Folder of the portable files of the run `run`, or `run` itself where it holds them."""
+    """Folder of the portable files of the run `run`, or `run` itself if it has them."""
     return run if (run / DESCRIPTION).is_file() else run / FOLDER
 
 
 def is_current(run: Path) -> bool:
-    """Whether the portable files of the run `run` are there, and are those of its network if that is there, too."""
+    """Whether the portable files of the run `run` are there and, if its network is there, were made from it."""
     folder = portable_folder(run)
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
@@ -59,12 +59,12 @@ def is_current(run: Path) -> bool:
 
 
 def description_of(folder: Path) -> dict[str, Any]:
-    """What ``network.json`` in `folder` says.
+    """Read ``network.json`` in `folder`.
 
     Raises
     ------
     InputProblem
-        If it is not there, is damaged or lacks something.
+        If it is missing or damaged, or lacks an entry.
     """
     path, remedy = folder / DESCRIPTION, "run `make export RUN=...` again"
     try:
@@ -80,12 +80,12 @@ def description_of(folder: Path) -> dict[str, Any]:
 
 
 class Network:
-    """A network on LiteRT, one thread.
+    """A network on LiteRT, with one thread.
 
     Parameters
     ----------
     folder
-        Holds ``network.tflite`` and ``network.json``.
+        Folder with ``network.tflite`` and ``network.json``.
 
     Raises
     ------
@@ -116,11 +116,11 @@ class Network:
             raise InputProblem(path, "is no network from faces to the six emotions", remedy)
 
     def raw(self, sequence: np.ndarray) -> np.ndarray:
-        """Probabilities as the network gives them, float32 (6,), of `sequence`, uint8 (frames, 28, 28, 3)."""
+        """The network's probabilities, float32 (6,), for `sequence`, uint8 (frames, 28, 28, 3)."""
         self._interpreter.set_tensor(self._input, sequence[None])
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output)[0]
 
     def __call__(self, sequence: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities, float64 (6,), of `sequence`, uint8 (frames, 28, 28, 3)."""
+        """Calibrated probabilities, float64 (6,), for `sequence`, uint8 (frames, 28, 28, 3)."""
         return calibrated(self.raw(sequence), self.description["temperature"])

@@ -1,4 +1,4 @@
-"""What a network says of one's own videos: one row per window, in constant memory, without TensorFlow."""
+"""Predict the emotions in any videos: one row per window, in constant memory, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ SUFFIXES = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".w
 
 
 def videos_of(given: Iterable[Path]) -> list[Path]:
-    """The videos among `given`: files as they are, folders by the videos in them, in the order of their names.
+    """The files in `given`, and the videos in its folders, sorted by name.
 
     Raises
     ------
     InputProblem
-        If a folder holds no video.
+        If a folder has no video.
     """
     videos: list[Path] = []
     for path in map(Path, given):
@@ -51,7 +51,7 @@ def videos_of(given: Iterable[Path]) -> list[Path]:
 def predict_video(
     video: Path, network: Network, tracker: FaceMesh, name: str = "", progress: bool = True
 ) -> Prediction:
-    """Let `network` say what it sees in each window of `video`.
+    """Predict the emotion in each window of `video`.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def predict_video(
                 for frame in at_rate(read_timed_frames(video)):
                     yield observer(frame)
                     bar.update()
-            except InputProblem as broken:  # a file that ends early: what it has is used
+            except InputProblem as broken:  # a file that ends early: its frames are used
                 if not bar.n:
                     raise
                 problem = sentence(broken)
@@ -79,13 +79,13 @@ def predict_video(
         seen: list[Seen] = span.frames
         with_face = [frame for frame in seen if frame.found]
         reason = span.left_out or fault(seen)
-        said: list = ["", *[np.nan] * len(EMOTIONS)]
+        predicted: list = ["", *[np.nan] * len(EMOTIONS)]
         if not reason:
             probabilities = network(pad(np.stack([frame.face for frame in seen]), description["frames"]))
-            said = [EMOTIONS[int(probabilities.argmax())], *probabilities.round(4)]
+            predicted = [EMOTIONS[int(probabilities.argmax())], *probabilities.round(4)]
         start, end = (round(number / FPS, 2) for number in (span.first, span.first + len(seen)))
         share = round(len(with_face) / len(seen), 3)
-        rows.append([video.name, len(rows), start, end, len(seen), share, *said, reason])
+        rows.append([video.name, len(rows), start, end, len(seen), share, *predicted, reason])
         faces.append(with_face[len(with_face) // 2].face if with_face else None)
     return Prediction(video, name or video.stem, pd.DataFrame(rows, columns=WINDOW_COLUMNS), faces, problem)
 
@@ -100,12 +100,12 @@ def predict(given: Iterable[Path], portable: Path, to: Path, progress: bool = Tr
     portable
         Folder of the portable network, see `lib.prediction.portable`.
     to
-        Where the files go.
+        Folder of the files.
 
     Returns
     -------
     list of InputProblem
-        The videos of which nothing can be read.
+        The videos that cannot be read.
     """
     cv2.setNumThreads(1)
     videos, network, tracker = videos_of(given), Network(portable), FaceMesh()
@@ -132,7 +132,7 @@ def predict(given: Iterable[Path], portable: Path, to: Path, progress: bool = Tr
 
 
 def _free(stem: str, done: list[Prediction]) -> str:
-    """`stem`, with a number behind it where a video before has that name."""
+    """`stem`, followed by a number if an earlier video has the same name."""
     taken, name, number = {prediction.name for prediction in done}, stem, 1
     while name in taken:
         number += 1

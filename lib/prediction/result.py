@@ -1,4 +1,4 @@
-"""What a network says of one video."""
+"""The predictions for one video."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import pandas as pd
 
 from lib.base.emotions import PROBABILITIES
 
-#: Columns of a video's table. ``problem`` says why a window has no prediction; then emotion and numbers are empty.
+#: Columns of a video's table. ``problem`` is why a window has no prediction; emotion and probabilities are then empty.
 WINDOW_COLUMNS = ["video", "window", "start", "end", "frames", "share_with_face", "emotion", *PROBABILITIES, "problem"]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was found in one video.
+    """The predictions for one video.
 
     Attributes
     ----------
     video
         Its file.
     name
-        Under which its files lie; two videos never share one.
+        Name of the files written for it; different for each video.
     table
         One row per window, with `WINDOW_COLUMNS`.
     faces
-        For each row the masked face in its middle, uint8 (28, 28, 3), or None without a face.
+        For each row its middle masked face, uint8 (28, 28, 3), or None if there is no face.
     problem
         What is wrong with the file; empty if it is fine.
     """
