@@ -1,7 +1,7 @@
 """Rendered talking faces as small corpora in the layouts of CREMA-D and RAVDESS.
 
-``dials`` holds what makes them hard, ``actors`` who plays, ``anatomy``, ``portrait`` and ``muscles`` a head,
-``motion`` a take, ``stage`` and ``render`` its pictures, ``clips`` which there are, ``corpus`` the files.
+``dials``: difficulty; ``actors``: the drawn people; ``anatomy``, ``portrait``, ``muscles``: a head; ``motion``: a take;
+``stage``, ``render``: its pictures; ``clips``: the list of clips; ``corpus``: the files.
 """
 
 from lib.synthetic.clips import Clip, plan

@@ -1,4 +1,4 @@
-"""Who plays: looks, proportions and habits of a drawn actor, a function of the actor's number alone."""
+"""Looks, proportions and habits of a drawn actor, which follow from the actor's number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from lib.corpora.twins import Person
 from lib.synthetic.dials import AUS, DIALS, PROTOTYPES
 
-# Skin (sRGB), race and ethnicity in CREMA-D's words, natural hair colours.
+# Skin (sRGB), race and ethnicity as CREMA-D names them, natural hair colours.
 _PEOPLE = [
     ((222, 178, 152), "Caucasian", "Not Hispanic", ((92, 64, 42), (150, 112, 68), (48, 36, 28), (118, 62, 36))),
     ((112, 74, 54), "African American", "Not Hispanic", ((24, 20, 19), (34, 26, 23))),
@@ -73,7 +73,7 @@ class Actor:
 
 
 def _looks(number: int, person: Person | None) -> tuple:
-    """Skin, race, ethnicity and hair colours; of those that fit `person`, the actor's number chooses."""
+    """Skin, race, ethnicity and hair colours; the actor's number chooses among those that fit `person`."""
     if person is None:
         return _PEOPLE[number % len(_PEOPLE)]
     alike = [looks for looks in _PEOPLE if looks[1:3] == (person.race, person.ethnicity)]
@@ -84,9 +84,9 @@ def _looks(number: int, person: Person | None) -> tuple:
 
 @lru_cache(maxsize=128)
 def cast(number: int, person: Person | None = None) -> Actor:
-    """Actor `number`, always the same one, with the sex, age and race of `person` where that is given.
+    """Make actor `number`, always the same one, with the sex, age and race of `person` if given.
 
-    Else even numbers are female, odd ones male, as in RAVDESS.
+    Otherwise even numbers are female, odd ones male, as in RAVDESS.
     """
     rng = np.random.default_rng([0xFACE, number])
     sex = person.sex if person else "Male" if number % 2 else "Female"

@@ -1,4 +1,4 @@
-"""The head at rest: its 68 landmarks and its relief, in the actor's own frame.
+"""The head at rest: its 68 landmarks and its relief, in canonical coordinates.
 
 Canonical frame: origin midway between the eyes, x to the right of the picture, y down, z towards the camera;
 one unit is half an average face's width. Landmarks follow iBUG's 68-point order.

@@ -1,4 +1,4 @@
-"""Which clips a rendered corpus has: a small one's, dealt at random, or those of a real corpus' records."""
+"""List the clips of a rendered corpus: a random selection, or all clips in a real corpus' records."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from lib.corpora.corpus import Rendering, Shown
 from lib.corpora.registry import CORPORA
 from lib.corpora.twins import TWINS, Mixture, Person
 
-#: In place of a number of clips: those that the records have of the first actors, see `lib.corpora.twins`.
+#: Used in place of a number of clips: all recorded clips of the first actors, see `lib.corpora.twins`.
 RECORDED = "recorded"
-#: Shares of the clips that are at most as long as `Rendering.frames` says.
+#: Quantiles of the clips' lengths in `Rendering.frames`.
 _QUANTILES = (0, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1)
 
 
 def rendering_of(corpus: str) -> Rendering:
-    """How `corpus` is rendered; ValueError for one that is not."""
+    """How `corpus` is rendered; ValueError for a corpus that is not."""
     known = {name: entry.rendering for name, entry in CORPORA.items() if entry.rendering is not None}
     if corpus not in known:
         raise ValueError(f"unknown corpus {corpus!r}: {' or '.join(known)}")
@@ -29,8 +29,9 @@ def rendering_of(corpus: str) -> Rendering:
 class Clip:
     """One clip to render: `name` is its file's stem, `frames` its length.
 
-    ``mixtures`` are the expressions that it shows one after another, those of its name where empty; ``person`` what is
-    published of the actor, else the actor's number decides; ``face`` is False for a clip without one.
+    ``mixtures`` are the expressions that it shows one after another; if empty, it shows the emotion in its name.
+    ``person`` is what is published of the actor; if None, the actor's number decides. ``face`` is False for a clip
+    without a face.
     """
 
     corpus: str
@@ -66,10 +67,10 @@ class Clip:
 
 
 def _lengths(corpus: str, clips: int, rng) -> np.ndarray:
-    """Frames of `clips` clips in random order: the real distribution's quantiles, one from each equal share.
+    """Lengths of `clips` clips in random order, drawn at evenly spaced quantiles of the real distribution.
 
-    CREMA-D's usable clips have 38 frames and more, yet its broken ones are shorter; so about one clip in 150
-    (one at least of 60) is cut to 20-34 frames, which the study must drop.
+    CREMA-D's usable clips have 38 frames and more, but its broken ones are shorter. So about one clip in 150 (at least
+    one of 60) is cut to 20-34 frames, and the study must leave it out.
     """
     shares = (np.arange(clips) + rng.uniform(0.25, 0.75, clips)) / max(clips, 1)
     frames = np.round(np.interp(shares, _QUANTILES, rendering_of(corpus).frames)).astype(int)
@@ -81,7 +82,7 @@ def _lengths(corpus: str, clips: int, rng) -> np.ndarray:
 
 
 def _recorded(corpus: str, actors: int) -> list[Clip]:
-    """The clips of the first `actors` of the twin of `corpus`; ValueError where there are none."""
+    """The clips of the first `actors` actors of the twin of `corpus`; ValueError if there are not so many."""
     if corpus not in TWINS or not 1 <= actors <= len(TWINS[corpus].actors):
         most = len(TWINS[corpus].actors) if corpus in TWINS else 0
         raise ValueError(f"the records have {most} actors of {corpus}, not {actors}")
@@ -91,16 +92,16 @@ def _recorded(corpus: str, actors: int) -> list[Clip]:
 
 
 def plan(corpus: str, *, actors: int, clips: int | str, seed: int) -> list[Clip]:
-    """List the clips of a corpus: every actor plays each emotion about equally often, neutral a little less.
+    """List the clips of a corpus: every actor plays each emotion about equally often, neutral a little less often.
 
-    Or, for `RECORDED` in place of a number of clips, all that the real corpus has of its first `actors`.
+    For `RECORDED` in place of a number of clips, list all clips that the real corpus has of its first `actors`.
 
     Parameters
     ----------
     corpus
         One of `lib.corpora.registry.CORPORA`.
     actors, clips
-        How many actors, and how many clips in all; from 7 (RAVDESS: 8) clips an actor on, everybody plays all.
+        Number of actors, number of clips in all; with 7 (RAVDESS: 8) clips per actor or more, each plays all emotions.
 
     Raises
     ------

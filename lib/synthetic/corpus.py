@@ -1,4 +1,4 @@
-"""Two small corpora of rendered clips, laid out and named as CREMA-D and RAVDESS are."""
+"""Render two small corpora with the layout and names of CREMA-D and RAVDESS."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from lib.synthetic.motion import joined, perform
 from lib.synthetic.render import render_take
 from lib.synthetic.stage import STUDIOS, error_picture
 
-#: What the clips in a folder were rendered with.
+#: File that states with what the clips in a folder were rendered.
 STAMP = "rendering.json"
 
 
 def render_clip(clip: Clip, seed: int, dials: Dials = DIALS) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Render `clip`; yields (frame uint8 (h, w, 3) RGB, true landmarks float32 (68, 2) in pixels).
 
-    A clip without a face has landmarks that are no numbers.
+    The landmarks of a clip without a face are NaN.
     """
     rng = np.random.default_rng([seed, *clip.name.encode()])
     shown, studio = clip.shown, STUDIOS[clip.rendering.studio]
@@ -54,7 +54,7 @@ def render_clip(clip: Clip, seed: int, dials: Dials = DIALS) -> Iterator[tuple[n
 
 
 def frames_of(path: str | os.PathLike, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Render the clip in the video `path` anew, with its true landmarks; before compression, otherwise equal.
+    """Render the clip in the video `path` again, with its true landmarks; equal to the video before compression.
 
     `seed` is the one that the corpus was rendered with; the number of frames is the file's.
     """
@@ -69,7 +69,7 @@ def frames_of(path: str | os.PathLike, seed: int) -> Iterator[tuple[np.ndarray, 
 
 
 def _corpus_of(path: Path) -> str:
-    """The corpus whose scheme `path` is named after; ValueError for none."""
+    """The corpus whose naming scheme `path` follows; ValueError if there is none."""
     for name, corpus in CORPORA.items():
         if corpus.rendering is not None and corpus.rendering.ending == path.suffix:
             with suppress(ValueError):
@@ -84,7 +84,7 @@ def _render_file(clip: Clip, path: Path, seed: int) -> int:
 
 
 def _stamp(folder: Path) -> dict[str, Any]:
-    """What the clips in `folder` were rendered with; empty where nothing says so."""
+    """With what the clips in `folder` were rendered; empty if unknown."""
     try:
         stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -93,7 +93,7 @@ def _stamp(folder: Path) -> dict[str, Any]:
 
 
 def _make_room(corpus: str, folder: Path, planned: list[Path], stamp: dict) -> None:
-    """Remove the clips of another rendering from `folder`, so that two never mix, and leave this one's `stamp`."""
+    """Remove the clips of another rendering from `folder`, so that two never mix, and write the `stamp` of this one."""
     same = _stamp(folder) == stamp
     rendering, wanted = rendering_of(corpus), set(planned)
     first = min([rendering.first_actor, *(TWINS[corpus].actors[:1] if corpus in TWINS else [])])
@@ -123,9 +123,9 @@ def render_corpus(
     processes: int | None = None,
     progress: bool = True,
 ) -> list[Path]:
-    """Render a corpus below `folder`; clips of this very rendering that are there already stay.
+    """Render a corpus into `folder`; existing clips of the same rendering are kept.
 
-    Those of another one (seed, number of clips or actors, renderer, OpenCV) are removed; ``rendering.json`` tells.
+    Clips of another rendering (seed, number of clips or actors, renderer, OpenCV; see ``rendering.json``) are removed.
 
     Parameters
     ----------
@@ -133,11 +133,11 @@ def render_corpus(
         ``cremad``: ``VideoFlash/9001_IEO_ANG_HI.flv`` (480x360, FLV1) with ``VideoDemographics.csv`` and
         ``SentenceFilenames.csv``; ``ravdess``: ``Actor_91/01-01-05-02-01-01-91.mp4`` (640x360, MPEG-4).
     actors, clips
-        Number of actors, and of clips in all; or `RECORDED`, for all that the real corpus has of its first actors.
+        Number of actors, number of clips in all; or `RECORDED` for all recorded clips of the first actors.
     seed
-        The same seed gives the same bytes, however many processes share the work.
+        The same seed gives the same bytes, with any number of processes.
     processes
-        Worker processes, by default one a core; 1 renders in this process.
+        Number of worker processes, by default one per core; with 1, no process is started.
 
     Returns
     -------

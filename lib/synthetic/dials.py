@@ -1,4 +1,4 @@
-"""How hard the sample is: everything that one may want to turn, in one place."""
+"""The parameters that decide how difficult the sample is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROTOTYPES = {
     "surprised": {1: 1.0, 2: 1.0, 5: 0.9, 26: 0.9},  # RAVDESS only; the study leaves it out
 }
 
-#: Emotions that a clip may be tinged with: what people confuse (see the CREMA-D votes).
+#: Emotions that may be mixed into a clip: those that people confuse with it (see the CREMA-D votes).
 NEIGHBOURS = {
     "angry": ("disgust", "neutral", "sad"),
     "disgust": ("angry", "sad", "neutral"),
@@ -34,7 +34,7 @@ NEIGHBOURS = {
 
 @dataclass(frozen=True)
 class Dials:
-    """What decides how well a network can tell the emotions apart.
+    """The parameters that decide how well a network can distinguish the emotions.
 
     The first six matter most. Lengths are fractions of a face's half width, angles degrees, noise grey levels.
     """

@@ -1,4 +1,4 @@
-"""Videos and tables of a rendered corpus."""
+"""Write videos and tables of a rendered corpus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lib.base.problems import InputProblem
 
 
 def count_frames(path: Path) -> int:
-    """Frames that the file's header promises; 0 where it cannot be opened."""
+    """Number of frames in the file's header; 0 if it cannot be opened."""
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         return int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
@@ -29,7 +29,7 @@ def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: floa
     Raises
     ------
     InputProblem
-        The encoder is missing, or the file does not hold all frames (a full disk).
+        If the encoder is missing, or the file does not have all frames (a full disk).
     """
     count, writer = 0, None
     with written_atomically(path) as temporary:
@@ -57,7 +57,7 @@ def write_video(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: floa
 
 
 def write_csv(path: Path, header: tuple, rows: list) -> None:
-    """Write a CSV in CREMA-D's quoting: text quoted, numbers bare."""
+    """Write a CSV file with CREMA-D's quoting: text in quotes, numbers without."""
     with written_atomically(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         table.writerow(header)

@@ -104,7 +104,7 @@ def add_hair(actor: Actor, canvas: Canvas, rng, rgb, alpha, light, fill):
     tone = np.clip(lit * (0.95 + 1.25 * strands), 0.12, 1.6)[..., None]
     base = np.asarray(actor.hair, np.float32)
     colour = base * tone + np.clip(sheen, 0, 1)[..., None] * (28 + 0.35 * base)
-    if actor.style in LONG_STYLES:  # deeper inside, beside the neck
+    if actor.style in LONG_STYLES:  # darker next to the neck
         colour = colour * (1 - 0.45 * np.clip((y - 0.4) / 1.0, 0, 1) * np.clip(1.15 - np.abs(x), 0, 1))[..., None]
     contact = cv2.GaussianBlur(cover, (0, 0), 0.06 * s)  # the hair's shadow on the skin
     rgb = rgb * (1 - 0.38 * np.clip(contact, 0, 1) * (1 - cover))[..., None]

@@ -87,7 +87,7 @@ def _blinks(rng, n: int) -> np.ndarray:
 
 
 def joined(takes: Sequence[Take]) -> Take:
-    """Give `takes` one after another as one take."""
+    """Join `takes` into one take."""
     columns = {field.name: [getattr(take, field.name) for take in takes] for field in fields(Take)}
     return Take(**{name: np.concatenate(parts) for name, parts in columns.items()})
 
@@ -98,8 +98,8 @@ def perform(
     """Play `sentence` with `emotion` at `level` for `n` frames.
 
     Timing, strength and a possible tinge of another emotion come from `rng`; habits and resting face from the actor.
-    With a `mixture` the face shows the emotions by their shares, and neither tinge nor level: who saw less of an
-    emotion voted so.
+    With a `mixture` the face shows the emotions by their shares, without tinge and level: the raters' votes already
+    depend on the level.
     """
     strength = dials.level["XX" if mixture else level]
     gain = dials.amplitude * strength * actor.strength * np.exp(rng.normal(0, 0.12))

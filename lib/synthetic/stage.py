@@ -1,4 +1,4 @@
-"""Where a clip is filmed: picture size, framing, backdrop, clothes and neck."""
+"""The studio of a clip: picture size, framing, backdrop, clothes and neck."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Studio:
     folds: float  #: visibility of the backdrop's folds
 
 
-#: Before a cloth, head and shoulders, as CREMA-D; closer, brighter and before white, as RAVDESS.
+#: As CREMA-D: head and shoulders in front of a cloth. As RAVDESS: closer, brighter, in front of white.
 STUDIOS = {
     "cloth": Studio(
         480, 360, 56.0, (240, 138), 0.10, 1.0, ((38, 142, 52), (44, 128, 66), (30, 150, 44), (70, 96, 140)), 1.0
