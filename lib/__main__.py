@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from lib.base.checksums import seal, seal_of, verified
 from lib.base.files import write_problems, write_table
 from lib.base.paths import in_workspace, relative
 from lib.base.problems import InputProblem
@@ -23,6 +24,7 @@ from lib.faces import models
 from lib.faces.corpus import mask_corpus
 from lib.sequences import cutting
 from lib.study import TRAINING, Study, load, results
+from lib.study.steps import verify_results
 from lib.synthetic import plan, render_corpus
 
 log = logging.getLogger("lib")
@@ -51,16 +53,19 @@ def list_clips(study: Study, corpus: str, cores: int) -> None:
 
     A file of CREMA-D is in one of the two; more than 20 Git-LFS pointers are one line that counts them.
     """
-    place = study.corpora[corpus]
+    place, mark = study.corpora[corpus], study.data(corpus) / "clips.csv"
+    seal_of(mark).unlink(missing_ok=True)
     clips, problems = listed(corpus, place["folder"], study.settings, study.data(corpus), place.get("actors"))
     write_problems(problems, study.data(corpus) / "problems_clips.csv")
-    write_table(clips, study.data(corpus) / "clips.csv")
+    write_table(clips, mark)
+    seal(seal_of(mark), [mark, mark.with_name("problems_clips.csv")])
     log.info("%s: %d clips listed, %d problems", study.name_of(corpus), len(clips), len(problems))
 
 
 def mask_faces(study: Study, corpus: str, cores: int) -> None:
     """Write the masked faces of every actor, then faces.csv."""
-    clips = cutting.read_table(study.data(corpus) / "clips.csv")
+    clips, mark = cutting.read_table(study.data(corpus) / "clips.csv"), study.faces(corpus) / "faces.csv"
+    seal_of(mark).unlink(missing_ok=True)
     table = mask_corpus(
         clips,
         study.faces(corpus) / "faces",
@@ -69,7 +74,8 @@ def mask_faces(study: Study, corpus: str, cores: int) -> None:
         interpolation=study.settings["face_interpolation"],
         processes=cores,
     )
-    write_table(table, study.faces(corpus) / "faces.csv")
+    write_table(table, mark)
+    seal(seal_of(mark), [mark, *(mark.parent / "faces" / f"{actor}.npz" for actor in clips["actor"].unique())])
     without = table[table["problem"].notna() & (table["problem"] != "")]
     for row in without.itertuples():
         log.warning("%s: %s", row.clip, row.problem)
@@ -82,8 +88,10 @@ def cut_sequences(study: Study, corpus: str, cores: int) -> None:
     clips = cutting.read_table(study.data(corpus) / "clips.csv")
     faces, folder = study.faces(corpus), study.sequences(corpus)
     masked = cutting.read_table(faces / "faces.csv")
+    seal_of(folder / "sequences.csv").unlink(missing_ok=True)
     table = cutting.cut(clips, masked, faces / "faces", folder / "sequences.npy", study.settings, rule)
     write_table(table, folder / "sequences.csv")
+    seal(seal_of(folder / "sequences.csv"), [folder / n for n in ("sequences.csv", "sequences.npy", cutting.LEFT_OUT)])
     log.info("%s: %d sequences from %d clips", study.name_of(corpus), len(table), table["clip"].nunique())
     if left_out := len(cutting.read_table(folder / cutting.LEFT_OUT)):
         log.warning("%d windows show too few faces, see %s", left_out, relative(folder / cutting.LEFT_OUT))
@@ -96,9 +104,12 @@ def predict_transfer(study: Study, run: str) -> None:
     loop.configure(1, study.numerics)
     array, table = cutting.load(study.sequences(study.transfer_corpus))
     folder = study.runs(TRAINING) / run
-    model = loop.load_model(folder / "model.keras")
+    model = loop.load_model(verified(folder / "model.keras"))
+    mark = folder / f"transfer_predictions_{study.settings['transfer_window_rule']}.csv"
+    seal_of(mark).unlink(missing_ok=True)
     predicted = loop.predictions(model, array, table, np.arange(len(table)), study.settings["batch"])
-    write_table(predicted, folder / f"transfer_predictions_{study.settings['transfer_window_rule']}.csv")
+    write_table(predicted, mark)
+    seal(seal_of(mark), [mark])
 
 
 def run_folder(study: Study, run: str | None) -> Path:
@@ -128,7 +139,8 @@ def predict_videos(videos: list[Path], run: str | None, study: str, to: Path) ->
 
 
 def summarise(study: Study, corpus: str | None, cores: int) -> None:
-    """Print where the tables and figures are, and Table 1."""
+    """Print where the tables and figures are, and Table 1; InputProblem if something has changed since it was made."""
+    verify_results(study)
     tables, figures = (Path(p) / study.name for p in ("tables", "figures"))
     table = pd.read_csv(in_workspace(tables / "table1_grid.csv"))
     title = f"Table 1, {study.title}" if study.title else "Table 1"

@@ -38,7 +38,7 @@ def unequal(workspaces, root=ROOT):
 
 def altered_runs(seal=SEAL):
     """Files of the recorded runs that are not what was recorded, as ``run/file``."""
-    return [f"{path.parent.name}/{path.name}" for path, _ in damaged(seal, {})]
+    return [f"{path.parent.name}/{path.name}" for path, _ in damaged(seal)]
 
 
 def copy_of_record(folder):

@@ -280,7 +280,7 @@ def test_make_clean_leaves_a_run_alone(tmp_path):
         done = subprocess.run(command, text=True, **options)
     assert done.returncode == 1 and "a study is running here already" in done.stderr and data.exists()
     assert subprocess.run(command, **options).returncode == 0
-    assert not data.exists() and [path.name for path in lock.parent.iterdir()] == ["study.lock"]
+    assert not data.exists() and {path.name for path in lock.parent.iterdir()} == {"study.lock", "metadata"}
 
 
 def test_a_lock_that_is_not_ours_is_left_alone(tmp_path):

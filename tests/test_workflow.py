@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -103,6 +104,77 @@ def test_a_copy_with_other_dates_finds_nothing_to_do(workspace):
     shutil.copytree(workspace, copy, symlinks=True, copy_function=shutil.copyfile)
     again = run(copy)
     assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
+
+
+def make(workspace: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run the study as `make` does."""
+    environment = {**os.environ, "STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
+    command = [sys.executable, "-m", "lib.run.workflow", "--cores", "all", *arguments, "--config", "study=tiny"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1000, check=False)
+
+
+def contents(workspace: Path) -> dict[str, object]:
+    """What a study leaves, by file: bytes, a network's weights; not pictures, logs and executed notebooks."""
+    paths = [path for folder in ("data", "papermill_runs", "tables", "figures", "cards")
+             for path in sorted((workspace / folder).rglob("*")) if "checkpoints" not in path.parts]  # fmt: skip
+    found: dict[str, object] = {}
+    for path in paths:
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as file:
+                found[str(path.relative_to(workspace))] = file.read("model.weights.h5")
+        elif path.name == "files.csv":  # remembers the dates of the videos
+            continue
+        elif path.suffix in (".csv", ".npy", ".npz", ".md") or path.name == "metrics.json":
+            found[str(path.relative_to(workspace))] = path.read_bytes()
+    return found
+
+
+def test_what_is_deleted_or_damaged_is_noticed_named_and_made_again_with_equal_bytes(workspace):
+    copy = workspace.parent / "damaged"
+    shutil.copytree(workspace, copy, symlinks=True)
+    run, *others = (f"papermill_runs/tiny/04_training_run/{name}" for name in RUNS)
+    faces = sorted(path.relative_to(copy).as_posix() for path in (copy / "data/tiny/cremad/faces").glob("*.npz"))
+    flipped = ["data/tiny/cremad/clips.csv", faces[0], "data/tiny/ravdess/sequences.npy", "tables/tiny/table1_grid.csv"]
+    flipped += [f"{run}/predictions.csv", f"{run}/model.keras", "figures/tiny/eq1_padding.csv"]
+    deleted = [faces[1], "data/tiny/ravdess/sequences.csv", f"{run}/history.csv", f"{others[0]}/metrics.json"]
+    deleted += [f"{others[0]}/transfer_predictions.csv", "cards/tiny/data_sheet.md", "figures/tiny/fig4_curves.csv"]
+    for name in flipped:
+        content = bytearray((copy / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (copy / name).write_bytes(content)
+    for name in deleted:
+        (copy / name).unlink()
+    environment = {**os.environ, "STUDY_WORKSPACE": str(copy)}
+    command = [sys.executable, "-m", "lib", "summarise", "--study", "tiny"]
+    refused = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1 and "run the study again" in refused.stderr and "Traceback" not in refused.stderr
+
+    repaired = make(copy)
+    assert repaired.returncode == 0, repaired.stdout[-3000:] + repaired.stderr[-6000:]
+    for name in flipped:
+        assert repaired.stderr.count(f"{name}: has changed since its step left it; its step runs again.") == 1
+    for name in deleted:
+        assert repaired.stderr.count(f"{name}: is gone; its step runs again.") == 1
+    assert repaired.stderr.count("its step runs again.") == len(flipped) + len(deleted)
+    assert contents(copy) == contents(workspace)
+    kept = [name for name in TRAININGS if name not in (RUNS[0], RUNS[1])]
+    for name in kept:  # contents are equal, so what depends on them stays
+        path = f"papermill_runs/tiny/04_training_run/{name}/notebook.ipynb"
+        assert (copy / path).stat().st_mtime_ns == (workspace / path).stat().st_mtime_ns, name
+    again = make(copy)
+    assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
+    assert "runs again" not in again.stderr
+
+
+def test_a_result_without_snakemakes_record_of_its_settings_is_made_again(workspace):
+    copy = workspace.parent / "forgotten"
+    shutil.copytree(workspace, copy, symlinks=True)
+    shutil.rmtree(copy / ".snakemake")
+    planned = make(copy, "--dry-run")
+    assert planned.returncode == 0, planned.stderr[-4000:]
+    assert "data/tiny/videos/cremad.rendered: has no record of its settings" in planned.stderr
+    for rule in ("render_corpus", "list_clips", "mask_faces", "cut_sequences", "train_cell", "judge_claims"):
+        assert rule in planned.stdout + planned.stderr
 
 
 def test_changing_a_cell_runs_that_cell_and_what_depends_on_it(workspace, tmp_path):

@@ -1,8 +1,8 @@
 """SHA-256: of a file, of code, and of all that a step leaves, which its readers verify.
 
-The last thing that a step writes is a small JSON beside its results: ``checksums.json`` in a folder of its own, else
-``<name>.checksums.json`` beside ``<name>.csv``. A file that is no longer what its step left is never read as a
-result: readers refuse it in one sentence, and `set_aside` renames it before the workflow starts, which makes it anew.
+The last thing that a step writes is a small JSON beside its results: ``checksums.json`` beside a run's metrics.json,
+else ``<name>.checksums.json`` beside ``<name>.csv`` (or ``.md``), the file that says that the step is done. Readers
+refuse a file that is no longer what its step left, and `lib.run.repair` lets the step run again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -20,8 +21,7 @@ from lib.base.files import write_text
 from lib.base.problems import InputProblem
 
 NAME = "checksums.json"
-
-Status = tuple[int, int, int]
+AGAIN = "run the study again: the step is made anew"
 
 
 def sha256(path: str | os.PathLike) -> str:
@@ -48,6 +48,11 @@ def _plain(node: Any) -> Any:
     return [type(node).__name__, *([name, _plain(value)] for name, value in fields.items())]
 
 
+def seal_of(mark: Path) -> Path:
+    """Where the checksums of the step lie that is done when `mark` is there."""
+    return mark.with_name(NAME if mark.name == "metrics.json" else f"{mark.stem}.{NAME}")
+
+
 def seal(path: str | os.PathLike, files: Iterable[str | os.PathLike]) -> None:
     """Write the checksums of `files` to `path`, the last file of a step.
 
@@ -59,7 +64,7 @@ def seal(path: str | os.PathLike, files: Iterable[str | os.PathLike]) -> None:
     path, sums = Path(path), {}
     for file in sorted({os.path.abspath(file) for file in files} - {os.path.abspath(path)}):
         try:
-            sums[os.path.relpath(file, path.parent)] = sha256(file)
+            sums[os.path.relpath(file, path.parent)] = f"{sha256(file)} {os.path.getsize(file)}"
         except OSError as error:
             problem = f"was not left by its step ({error.strerror})"
             raise InputProblem(file, problem, "run the same command again") from None
@@ -67,16 +72,41 @@ def seal(path: str | os.PathLike, files: Iterable[str | os.PathLike]) -> None:
 
 
 def sealed(path: str | os.PathLike) -> dict[Path, str]:
-    """What the checksums in `path` say: SHA-256 by file; InputProblem if it cannot be read."""
+    """What the checksums in `path` say: SHA-256 and bytes by file; InputProblem if it cannot be read."""
     path = Path(path)
     try:
         sums = json.loads(path.read_text(encoding="utf-8"))
-        if not all(isinstance(value, str) and len(value) == 64 for value in sums.values()):
+        if not all(re.fullmatch(r"[0-9a-f]{64}( \d+)?", value) for value in sums.values()):
             raise ValueError("it holds something else than checksums")
-        return {Path(os.path.normpath(path.parent / name)): value for name, value in sums.items()}
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        return {Path(os.path.abspath(path.parent / name)): value for name, value in sums.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputProblem(path, f"is damaged ({reason})", "run the study again: the step is made anew") from None
+        raise InputProblem(path, f"is damaged ({reason})", AGAIN) from None
+
+
+def damaged(seal: str | os.PathLike) -> Iterator[tuple[Path, str]]:
+    """Give each file of `seal` that is not what its step left, with what is wrong with it.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If `seal` itself cannot be read.
+    """
+    for path, expected in sealed(seal).items():
+        try:
+            if not _is(path, expected):
+                yield path, "has changed since its step left it"
+        except FileNotFoundError:
+            yield path, "is gone"
+        except OSError as error:
+            yield path, f"cannot be read ({error.strerror})"
+
+
+def refuse_damaged(seal: str | os.PathLike) -> None:
+    """Raise InputProblem for a file of `seal` that is not what its step left; nothing is verified without `seal`."""
+    if Path(seal).exists():
+        for path, what in damaged(seal):
+            raise InputProblem(path, what, AGAIN)
 
 
 def verified(path: str | os.PathLike, seal: str | os.PathLike | None = None) -> Path:
@@ -101,67 +131,22 @@ def verified(path: str | os.PathLike, seal: str | os.PathLike | None = None) -> 
     if not seal.exists() or not path.exists():  # the caller says what it lacks
         return path
     expected = sealed(seal).get(Path(os.path.abspath(path)))
-    if expected is None or _known(str(path), _status(path)) != expected:
+    if expected is None or not _is(path, expected):
         problem = "is not of the step beside it" if expected is None else "has changed since its step left it"
-        raise InputProblem(path, problem, "run the study again: the step is made anew")
+        raise InputProblem(path, problem, AGAIN)
     return path
 
 
-def _status(path: Path) -> Status:
+def _is(path: Path, expected: str) -> bool:
+    """Whether `path` has the bytes and the SHA-256 of a line of `sealed`; its size is compared first."""
+    checksum, _, size = expected.partition(" ")
     status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    if size and status.st_size != int(size):
+        return False
+    return _known(path, status.st_ino, status.st_size, status.st_mtime_ns) == checksum
 
 
 @lru_cache(maxsize=4096)
-def _known(path: str, status: Status) -> str:
+def _known(path: Path, *status: int) -> str:
     """SHA-256 of `path`, read once for each `status` of the file."""
     return sha256(path)
-
-
-def damaged(seal: Path, memory: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Give each file of `seal` that is not what its step left, with what is wrong with it.
-
-    Parameters
-    ----------
-    memory
-        SHA-256 by file, each with the file's status when it was read; brought up to date.
-    """
-    for path, expected in sealed(seal).items():
-        try:
-            status = list(_status(path))
-            found = memory.get(str(path), {})
-            if found.get("status") != status:
-                found = memory[str(path)] = {"status": status, "sha256": sha256(path)}
-            if found["sha256"] != expected:
-                yield path, "has changed since its step left it"
-        except FileNotFoundError:
-            yield path, "is gone"
-        except OSError as error:
-            yield path, f"cannot be read ({error.strerror})"
-
-
-def set_aside(seals: Iterable[Path], memory: dict[str, Any]) -> list[str]:
-    """Rename what is damaged to ``<name>.damaged`` and remove its step's checksums, so that the step is made anew.
-
-    Returns
-    -------
-    list of str
-        One sentence for each file.
-    """
-    said = []
-    for seal in seals:
-        try:
-            broken = list(damaged(seal, memory))
-        except InputProblem as problem:
-            said.append(f"{problem.file}: {problem.problem}; its step is made anew.")
-            seal.unlink(missing_ok=True)
-            continue
-        for path, what in broken:
-            remedy = "it is made anew"
-            if path.exists():
-                os.replace(path, path.with_name(f"{path.name}.damaged"))
-                remedy = f"it is kept as {path.name}.damaged and made anew"
-            said.append(str(InputProblem(path, what, remedy)))
-        if broken:
-            seal.unlink()
-    return said

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
+from lib.base.checksums import seal, seal_of
 from lib.base.files import write_text
 from lib.base.markdown import markdown
 from lib.base.paths import workspace
@@ -55,8 +56,10 @@ def write(study: Study) -> list[Path]:
     """Write ``cards/<study>/model_card.md`` and ``data_sheet.md``; give their paths."""
     texts = rendered(study)
     paths = {card: workspace() / "cards" / study.name / f"{card}.md" for card in CARDS}
+    seal_of(paths["model_card"]).unlink(missing_ok=True)
     for card, path in paths.items():
         write_text(path, texts[card])
+    seal(seal_of(paths["model_card"]), paths.values())
     return list(paths.values())
 
 

@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +24,7 @@ from typing import IO, Any
 import yaml
 from traitlets.config import Config
 
+from lib.base.checksums import NAME, seal
 from lib.base.files import telling_unwritable, temporary_folder, write_text
 from lib.base.paths import ROOT, relative
 from lib.base.problems import InputProblem
@@ -63,13 +64,18 @@ def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
         raise InputProblem(notebook, f"has no parameter {', '.join(unknown)}", f"use {', '.join(known)}")
 
 
-def run(notebook: Path, folder: Path, parameters: dict[str, Any]) -> None:
-    """Execute `notebook` with `parameters`, into ``folder/notebook.ipynb``.
+def run(notebook: Path, folder: Path, parameters: dict[str, Any], leaves: Iterable[Path] = ()) -> None:
+    """Execute `notebook` with `parameters`, into ``folder/notebook.ipynb``; write the checksums of what it leaves.
+
+    Parameters
+    ----------
+    leaves
+        The files that it must leave beside metrics.json, tables and figures elsewhere included.
 
     Raises
     ------
     lib.base.problems.InputProblem
-        For an unknown parameter, and if the notebook ends without its ``metrics.json``.
+        For an unknown parameter, and if the notebook ends without its ``metrics.json`` or one of `leaves`.
     papermill.PapermillExecutionError
         If a cell fails.
     """
@@ -78,6 +84,7 @@ def run(notebook: Path, folder: Path, parameters: dict[str, Any]) -> None:
     with telling_unwritable(metrics):
         folder.mkdir(parents=True, exist_ok=True)
         metrics.unlink(missing_ok=True)
+        (folder / NAME).unlink(missing_ok=True)
     write_text(folder / "params.yaml", yaml.safe_dump(parameters, sort_keys=True))
     unfinished, failed, done = (folder / n for n in ("notebook.part.ipynb", "notebook.failed.ipynb", "notebook.ipynb"))
     failed.unlink(missing_ok=True)
@@ -91,6 +98,7 @@ def run(notebook: Path, folder: Path, parameters: dict[str, Any]) -> None:
             os.replace(unfinished, failed)
         raise
     os.replace(unfinished, done)
+    seal(folder / NAME, [metrics, done, folder / "params.yaml", *leaves])
 
 
 def _execute(notebook: Path, output: Path, parameters: dict[str, Any], log_file: IO[str]) -> None:
@@ -127,6 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("notebook", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters")
+    parser.add_argument("--leaves", nargs="*", type=Path, default=[], metavar="FILE", help="what it must leave")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -136,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     parameters = {name: yaml.safe_load(value) if value else "" for name, value in chosen.parameters}
     end_with_run()
     try:
-        run(chosen.notebook, chosen.folder, parameters)
+        run(chosen.notebook, chosen.folder, parameters, chosen.leaves)
     except InputProblem as problem:
         log.error("%s", problem)
         return 1

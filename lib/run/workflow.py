@@ -24,9 +24,11 @@ from lib.base.locks import locked
 from lib.base.paths import ROOT, in_workspace, relative, workspace
 from lib.base.problems import InputProblem
 from lib.base.processes import LOCK, available_memory, end_jobs, jobs_of, lock_name
+from lib.run import repair
 from lib.run.gpu import trainings_at_once
 from lib.run.progress import told
 from lib.run.runner import KERNELS
+from lib.study import load
 
 PATIENCE = 2.0  # seconds for a run that is just ending
 LARGEST_JOB = 3000  # MB: a training's mem_mb in the Snakefile
@@ -109,11 +111,14 @@ def snakemake(*arguments: str) -> list[str]:
 
 
 def clean(folders: list[str], lock: IO[str]) -> int:
-    """Delete `folders` of the workspace and what Snakemake remembers; never the lock that is held."""
+    """Delete `folders` of the workspace and what Snakemake keeps; never the lock that is held.
+
+    Snakemake's records of settings stay: other studies need theirs, and those of deleted files decide nothing.
+    """
     for folder in map(in_workspace, folders):
         shutil.rmtree(folder, ignore_errors=True)
     for path in (workspace() / ".snakemake").iterdir():
-        if path.name != Path(lock.name).name:
+        if path.name not in (Path(lock.name).name, "metadata"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     return 0
 
@@ -137,6 +142,22 @@ def unlock(lock: IO[str]) -> None:
 def run(arguments: list[str], lock: IO[str]) -> int:
     """Run Snakemake under `lock`, which it and this process hold; its exit code."""
     unlock(lock)
+    chosen = dict(argument.split("=", 1) for argument in arguments if "=" in argument and argument[0] != "-")
+    repeated, sentences, broken = repair.to_repeat(load(chosen.get("study", "sample")))
+    for sentence in sentences:
+        log.warning("%s", sentence)
+    if not {"-n", "--dry-run", "--dryrun"} & set(arguments):
+        repair.remove(broken)
+    # Stage by stage: what depends on a step that runs again is made again only where its contents have changed.
+    for marks in repeated:
+        names = [mark.relative_to(workspace()).as_posix() for mark in marks]
+        if code := _run(["--forcerun", *names, "--until", *names, *arguments], lock):
+            return code
+    return _run(arguments, lock)
+
+
+def _run(arguments: list[str], lock: IO[str]) -> int:
+    """Run Snakemake once; its exit code."""
     process = subprocess.Popen(
         snakemake(*arguments),
         env=os.environ | {LOCK: lock_name(lock.name)},

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from lib.base.arrays import read_npz
+from lib.base.checksums import NAME as CHECKSUMS
+from lib.base.checksums import verified
 from lib.base.problems import InputProblem
 
 #: What to do about a damaged actor's file.
@@ -38,6 +40,7 @@ def read(path: Path, *names: str) -> tuple[list[np.ndarray], dict[str, tuple[int
         If the file is missing, damaged, or not an actor's file.
     """
     try:
+        verified(path, path.parent.with_name(f"faces.{CHECKSUMS}"))
         stored = read_npz(path, *names, "clips", "offsets")
         clips, offsets = stored["clips"], stored["offsets"]
         for name in names:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.lib.format import open_memmap
 
 from lib.base.arrays import map_npy
+from lib.base.checksums import verified
 from lib.base.emotions import EMOTIONS
 from lib.base.files import write_problems, written_atomically
 from lib.base.paths import in_workspace
@@ -251,7 +252,7 @@ def load(folder: str | os.PathLike) -> tuple[np.ndarray, pd.DataFrame]:
     """
     folder = Path(folder)
     try:
-        array = map_npy(folder / "sequences.npy")
+        array = map_npy(verified(folder / "sequences.npy"))
         table = read_table(folder / "sequences.csv")
     except FileNotFoundError as error:
         raise InputProblem(error.filename, "has not been made yet", "run `make reproduce` first") from None
@@ -275,7 +276,7 @@ def read_table(path: str | os.PathLike) -> pd.DataFrame:
     Paths of clips are made absolute.
     """
     text = {"clip": str, "sentence": str, "level": str, "finding": str}
-    table = pd.read_csv(path, dtype=text).fillna({"finding": ""})
+    table = pd.read_csv(verified(path), dtype=text).fillna({"finding": ""})
     if "path" in table:
         table["path"] = [str(in_workspace(place)) for place in table["path"]]
     return table

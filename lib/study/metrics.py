@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.base.checksums import NAME, refuse_damaged, seal, sealed
 from lib.base.files import write_text
 from lib.base.paths import in_workspace
 from lib.base.problems import InputProblem
@@ -38,6 +39,9 @@ def _plain(value: Any) -> Any:
 def write_metrics(folder: Path, **metrics: Any) -> None:
     """Write `metrics` as ``metrics.json``: the mark that a run is done, so always a notebook's last cell."""
     write_text(folder / "metrics.json", json.dumps(_plain(metrics), indent=1, allow_nan=False) + "\n")
+    checksums = folder / NAME
+    if checksums.exists():  # the runner deletes them: so the notebook was executed by hand, over a finished run
+        seal(checksums, [file for file in sealed(checksums) if file.exists()])
 
 
 def read_metrics(folder: str | os.PathLike) -> dict[str, Any]:
@@ -46,9 +50,10 @@ def read_metrics(folder: str | os.PathLike) -> dict[str, Any]:
     Raises
     ------
     lib.base.problems.InputProblem
-        If the run is not done, or its file is damaged.
+        If the run is not done, its file is damaged, or anything that the run left has changed.
     """
     path = Path(folder) / "metrics.json"
+    refuse_damaged(path.with_name(NAME))
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.base.checksums import verified
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.base.problems import InputProblem
 from lib.study import Study
@@ -64,7 +65,7 @@ def _read(study: Study, run: Cell | Path, name: str, *columns: str) -> pd.DataFr
     if (path.parent / "metrics.json").exists():
         run_metrics(study, run)
     try:
-        table = pd.read_csv(path, dtype={"clip": str, "level": str})
+        table = pd.read_csv(verified(path), dtype={"clip": str, "level": str})
     except FileNotFoundError:
         raise InputProblem(path, "is not there: the run is not done", "run `make reproduce` first") from None
     except (OSError, ValueError) as error:

@@ -21,6 +21,7 @@ from lib.report.site.beside import Beside
 from lib.report.site.collect import copy_cards, copy_files, write_notebooks
 from lib.study import Study
 from lib.study.paper import CITATION
+from lib.study.steps import verify_results
 
 log = logging.getLogger("lib")
 PAGES = ROOT / "pages"
@@ -112,6 +113,7 @@ def build(study: Study, to: Path | None = None) -> Path:
     lib.base.problems.InputProblem
         If something of the study is missing or damaged, Sphinx fails, or `to` cannot be written.
     """
+    verify_results(study)
     to = to or workspace() / "site"
     with telling_unwritable(to):
         scratch = to.with_name(f".{to.name}.building")

@@ -1,0 +1,54 @@
+"""The steps of a study in the order of the workflow, each by the file that says that it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from lib.base.checksums import refuse_damaged, seal_of
+from lib.base.paths import NOTEBOOKS, in_workspace
+from lib.study.study import TRAINING, Study
+
+
+def stages(study: Study) -> list[list[Path]]:
+    """Mark of every step of `study`; those of a stage depend on earlier stages only, but for a training continued.
+
+    The stages: clips, masked faces, sequences, trainings, predictions of other windows, notebooks that read, cards.
+    """
+    rules = study.sensitivity.transfer_rules if study.sensitivity else ()
+    others = [rule for rule in rules if rule != study.settings["transfer_window_rule"]]
+    plans = [study, *(study.changed(cell.changed) for cell in study.trainings)]
+    plans += [study.changed({"transfer_window_rule": rule}) for rule in others]
+    names = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) if path.stem != TRAINING]
+    folders = [study.runs(name) for name in names] + [in_workspace(f"papermill_runs/paper/{name}") for name in names]
+    return [
+        [study.data(corpus) / "clips.csv" for corpus in study.corpora],
+        _unique(plan.faces(corpus) / "faces.csv" for plan in plans for corpus in study.corpora),
+        _unique(plan.sequences(corpus) / "sequences.csv" for plan in plans for corpus in study.corpora),
+        [study.training(cell) / "metrics.json" for cell in study.trainings],
+        [study.training(study.sensitivity.cell) / f"transfer_predictions_{rule}.csv" for rule in others]
+        if study.sensitivity
+        else [],
+        [
+            mark
+            for folder in folders
+            if (mark := folder / "default" / "metrics.json").exists() or seal_of(mark).exists()
+        ],
+        [in_workspace(f"cards/{study.name}/model_card.md")],
+    ]
+
+
+def finished(study: Study) -> bool:
+    """Whether the study was run to its end once, so that each of its steps was done."""
+    return (study.runs("12_verdicts") / "default" / "metrics.json").exists()
+
+
+def verify_results(study: Study) -> None:
+    """Raise InputProblem for anything that the runs of `study`, its notebooks and cards left and that has changed."""
+    for marks in stages(study)[3:]:
+        for mark in marks:
+            refuse_damaged(seal_of(mark))
+
+
+def _unique(paths: Iterable[Path]) -> list[Path]:
+    return list(dict.fromkeys(paths))
