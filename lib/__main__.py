@@ -1,4 +1,4 @@
-"""The steps of the workflow that are no notebooks: ``python -m lib STEP --study NAME ...``."""
+"""The steps of the workflow that are not notebooks: ``python -m lib STEP --study NAME ...``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ log = logging.getLogger("lib")
 
 
 def check(study: Study) -> None:
-    """Raise InputProblem for what a study's file asks and no rendering can give."""
+    """Raise InputProblem if a study's file asks for clips that cannot be rendered."""
     for corpus in study.corpora:
         if (wanted := study.rendering(corpus)) is not None:
             try:
@@ -41,7 +41,7 @@ def check(study: Study) -> None:
 
 
 def render(study: Study, corpus: str, cores: int) -> None:
-    """Render the synthetic corpus in the corpus' own layout."""
+    """Render the synthetic corpus, in the layout of the real one."""
     check(study)
     if (wanted := study.rendering(corpus)) is None:
         raise InputProblem(study.config, "has no corpora to render", "name a study that has render")
@@ -49,9 +49,9 @@ def render(study: Study, corpus: str, cores: int) -> None:
 
 
 def list_clips(study: Study, corpus: str, cores: int) -> None:
-    """Write clips.csv, and problems_clips.csv with every file that is not used and why.
+    """Write clips.csv, and problems_clips.csv with every file that is not used and the reason.
 
-    A file of CREMA-D is in one of the two; more than 20 Git-LFS pointers are one line that counts them.
+    Every file of CREMA-D is in one of the two; more than 20 Git-LFS pointers are one row that counts them.
     """
     place, mark = study.corpora[corpus], study.data(corpus) / "clips.csv"
     seal_of(mark).unlink(missing_ok=True)
@@ -63,7 +63,7 @@ def list_clips(study: Study, corpus: str, cores: int) -> None:
 
 
 def mask_faces(study: Study, corpus: str, cores: int) -> None:
-    """Write the masked faces of every actor, then faces.csv."""
+    """Write the masked faces of every actor, and faces.csv."""
     clips, mark = cutting.read_table(study.data(corpus) / "clips.csv"), study.faces(corpus) / "faces.csv"
     seal_of(mark).unlink(missing_ok=True)
     table = mask_corpus(
@@ -83,7 +83,7 @@ def mask_faces(study: Study, corpus: str, cores: int) -> None:
 
 
 def cut_sequences(study: Study, corpus: str, cores: int) -> None:
-    """Write sequences.npy, then sequences.csv."""
+    """Write sequences.npy and sequences.csv."""
     rule = study.settings[CORPORA[corpus].window_rule]
     clips = cutting.read_table(study.data(corpus) / "clips.csv")
     faces, folder = study.faces(corpus), study.sequences(corpus)
@@ -98,7 +98,7 @@ def cut_sequences(study: Study, corpus: str, cores: int) -> None:
 
 
 def predict_transfer(study: Study, run: str) -> None:
-    """Let the network of `run` predict the second corpus as ``transfer_window_rule`` cuts it."""
+    """Predict the second corpus with the network of `run`, on windows by ``transfer_window_rule``."""
     from lib.training import loop  # which loads TensorFlow
 
     loop.configure(1, study.numerics)
@@ -113,7 +113,7 @@ def predict_transfer(study: Study, run: str) -> None:
 
 
 def run_folder(study: Study, run: str | None) -> Path:
-    """Folder of the training `run`, a path or a name; of the grid's best, by the study's selection, for None."""
+    """Folder of the training `run` (a path or a name); for None, of the grid's best by the study's selection."""
     if run is not None:
         return Path(run) if Path(run).is_dir() else study.runs(TRAINING) / run
     from lib.measures.evaluation import best_three  # which loads scikit-learn
@@ -122,15 +122,15 @@ def run_folder(study: Study, run: str | None) -> Path:
     return study.runs(TRAINING) / best["run"].iloc[0]
 
 
-def predict_videos(videos: list[Path], run: str | None, study: str, to: Path) -> int:
-    """Let a run's network predict `videos`, exporting it first if need be; 1 if one of them cannot be read."""
+def predict_videos(videos: list[Path], run: str | None, name: str, to: Path) -> int:
+    """Predict `videos` with a run's network, exported first if needed; return 1 if a video cannot be read."""
     from lib.prediction.portable import is_current, portable_folder
     from lib.prediction.predict import predict
 
     named = run is not None and Path(run).is_dir()
-    folder = Path(str(run)) if named else run_folder(load(study), run)
+    folder = Path(str(run)) if named else run_folder(load(name), run)
     if not is_current(folder):  # in a process of its own: TensorFlow is needed for nothing else here
-        command = [sys.executable, "-m", "lib", "export", "--study", study, "--run", str(folder)]
+        command = [sys.executable, "-m", "lib", "export", "--study", name, "--run", str(folder)]
         if subprocess.run(command, check=False).returncode:
             return 1
     failed = predict(videos, portable_folder(folder), in_workspace(to))

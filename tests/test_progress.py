@@ -59,11 +59,11 @@ def test_the_rest_takes_as_long_as_what_was_done_since_the_start(twin):
 
 def test_it_is_told_while_a_run_lasts_and_never_ends_one(twin, caplog):
     caplog.set_level(logging.WARNING)
-    with progress.told(["--cores", "2", "--config", "study=twin"], interval=0.05):
+    with progress.logged(["--cores", "2", "--config", "study=twin"], interval=0.05):
         for _ in range(300):
             if caplog.text:
                 break
             time.sleep(0.1)
     assert "twin: 0 % done" in caplog.text
-    with progress.told(["--config", "study=nonsense"], interval=0.01):
+    with progress.logged(["--config", "study=nonsense"], interval=0.01):
         time.sleep(0.1)

@@ -1,1 +1,1 @@
-"""The papermill runner, Snakemake, the doctor."""
+"""Run notebooks with papermill, run Snakemake, check the installation (`doctor`) and the results (`verify`)."""

@@ -1,7 +1,7 @@
-"""How much of a study is done, and how long the rest takes, told every few minutes while Snakemake works.
+"""Log every few minutes, while Snakemake runs, how much of a study is done and how long the rest takes.
 
-Each kind of work is weighed by its time on one core, measured by ``tests/benchmarks/study_time.py``; how fast this
-machine is shows in what it has done since the run began.
+Each kind of work is weighted by its time on one core, measured by ``tests/benchmarks/study_time.py``. The speed of this
+machine is estimated from the work done since the run began.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from lib.synthetic import Clip, plan
 log = logging.getLogger("lib.run.progress")
 
 INTERVAL = 600.0  # seconds between two lines
-SOONEST = 0.1  # share of the work that an estimate takes
+LEAST_DONE = 0.1  # share of the work that must be done before the rest is estimated
 
 _RENDER, _MASK = 1 / 400, 1 / 420  # seconds a frame
 _EPOCH = {5: 36.0, 6: 46.0, 7: 65.0}  # seconds of 5,000 training and 1,000 validation sequences, by layers
-_SEQUENCES = 7704  # from which these come
-_TRAINING = 40.0  # seconds of a training's notebook beside its epochs
+_SEQUENCES = 7704  # sequences of the corpus with these parts
+_TRAINING = 40.0  # seconds of a training's notebook without its epochs
 _FRAMES = 80  # of a real clip, about
 
 
@@ -37,7 +37,7 @@ def _planned(corpus: str, *rendering: tuple[str, Any]) -> list[Clip]:
 
 
 def work(study: Study) -> tuple[float, float]:
-    """Seconds of one core that are done and that `study` takes in all, by the files that are there."""
+    """Seconds of work on one core: done, judged by the existing files, and needed for the whole `study`."""
     done = total = 0.0
     for corpus, entry in study.corpora.items():
         rendering = study.rendering(corpus)
@@ -66,31 +66,31 @@ def work(study: Study) -> tuple[float, float]:
 
 
 def line(study: Study, before: float, elapsed: float) -> str:
-    """What to tell after `elapsed` seconds of a run that began with `before` seconds of work done."""
+    """The line to log after `elapsed` seconds of a run that began with `before` seconds of work done."""
     done, total = work(study)
     text = f"{study.name}: {100 * done / total:.0f} % done"
-    if done < max(SOONEST * total, before + 1):
+    if done < max(LEAST_DONE * total, before + 1):
         return text
     left = (total - done) * elapsed / (done - before) / 60
     return f"{text}, about {f'{left / 60:.1f} h' if left >= 90 else f'{left:.0f} min'} left"
 
 
 @contextmanager
-def told(arguments: Sequence[str], interval: float = INTERVAL) -> Iterator[None]:
-    """Tell it while the block runs; `arguments` are Snakemake's, with ``study=`` and the corpora's folders."""
+def logged(arguments: Sequence[str], interval: float = INTERVAL) -> Iterator[None]:
+    """Log the progress while the block runs; `arguments` are Snakemake's, with ``study=`` and the corpora's folders."""
     chosen = dict(argument.split("=", 1) for argument in arguments if "=" in argument and argument[0] != "-")
     ended = threading.Event()
 
-    def tell() -> None:
+    def log_lines() -> None:
         try:
             study = load(chosen.get("study", "sample"), {corpus: chosen.get(corpus) for corpus in CORPORA})
             before, start = work(study)[0], time.monotonic()
             while not ended.wait(interval):
                 log.warning("%s", line(study, before, time.monotonic() - start))
-        except (InputProblem, OSError, ValueError) as error:  # which Snakemake tells, too
+        except (InputProblem, OSError, ValueError) as error:  # Snakemake reports it, too
             log.debug("%s", error)
 
-    threading.Thread(target=tell, daemon=True).start()
+    threading.Thread(target=log_lines, daemon=True).start()
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Which rooms of ``lib`` a file needs, read from its imports: what a rule of the workflow depends on."""
+"""The packages ("rooms") of ``lib`` that a file needs, found from its imports; rules of the workflow depend on them."""
 
 from __future__ import annotations
 

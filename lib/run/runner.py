@@ -1,7 +1,7 @@
-"""One papermill run: ``python -m lib.run.runner NOTEBOOK FOLDER -p NAME VALUE ...``.
+"""Execute a notebook with papermill: ``python -m lib.run.runner NOTEBOOK FOLDER -p NAME VALUE ...``.
 
-Done means exit code 0 and a ``metrics.json`` in the folder: papermill alone also calls a run whose kernel died
-completed. The executed notebook appears under its name only when it is done; one that failed is kept beside it as
+A run is done if the exit code is 0 and the folder has a ``metrics.json``: papermill itself also reports a run as
+completed whose kernel died. The executed notebook gets its name only when it is done; a failed one is kept as
 ``notebook.failed.ipynb``.
 """
 
@@ -31,15 +31,15 @@ from lib.base.problems import InputProblem
 from lib.base.processes import end_with_run
 
 log = logging.getLogger("lib.run.runner")
-#: Kernels' files lie in folders beside it: a socket's path has a hundred letters at most.
+#: Prefix of the folders of kernels' files, in the temporary folder: the path of a socket has at most 100 characters.
 KERNELS = Path(tempfile.gettempdir()) / f"study-kernel-{os.getuid()}"
 STARTS = 3  # of a kernel that dies before its first answer
 
 
 @contextmanager
 def kernel_files() -> Iterator[Config]:
-    """Configure a kernel to talk through files of its own: kernels that start at once race for network ports."""
-    folder, lock = temporary_folder(KERNELS)  # which also clears those of runs that were killed
+    """Configure a kernel to use sockets in its own folder: kernels that start at once compete for network ports."""
+    folder, lock = temporary_folder(KERNELS)  # also removes those of killed runs
     try:
         yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/ipc"}})
     finally:
@@ -48,14 +48,14 @@ def kernel_files() -> Iterator[Config]:
 
 
 def source_digest(notebook: Path) -> str:
-    """SHA-256 of the notebook's cells and their alternative texts: equal after it was executed in place."""
+    """SHA-256 of the notebook's sources and alternative texts; executing the notebook does not change it."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     written = [("".join(cell["source"]), cell["metadata"].get("mystnb")) for cell in cells]
     return hashlib.sha256(repr(written).encode()).hexdigest()
 
 
 def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
-    """Raise InputProblem for a parameter that `notebook` does not have; papermill would only warn."""
+    """Raise InputProblem for a parameter that `notebook` does not have; papermill only warns."""
     import papermill
 
     known = papermill.inspect_notebook(str(notebook))
@@ -102,7 +102,7 @@ def run(notebook: Path, folder: Path, parameters: dict[str, Any], leaves: Iterab
 
 
 def _execute(notebook: Path, output: Path, parameters: dict[str, Any], log_file: IO[str]) -> None:
-    """Let papermill execute the notebook; a kernel that dies before its first answer starts again."""
+    """Execute the notebook with papermill; restart a kernel that dies before its first answer."""
     import papermill
     from nbclient.exceptions import DeadKernelError
 
@@ -121,7 +121,7 @@ def _execute(notebook: Path, output: Path, parameters: dict[str, Any], log_file:
                     config=config,
                 )
             return
-        except DeadKernelError:  # in mid-cell: out of memory, say
+        except DeadKernelError:  # while a cell runs, e.g. out of memory
             raise
         except RuntimeError as error:
             if attempt == STARTS:
@@ -130,7 +130,7 @@ def _execute(notebook: Path, output: Path, parameters: dict[str, Any], log_file:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one notebook; 1 and a few clear lines if it fails."""
+    """Run one notebook; return 1 and log the reason if it fails."""
     parser = argparse.ArgumentParser(prog="python -m lib.run.runner", description=__doc__)
     parser.add_argument("notebook", type=Path)
     parser.add_argument("folder", type=Path)

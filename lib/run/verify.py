@@ -1,7 +1,7 @@
-"""Whether the tables and figures just made are the committed ones: ``python -m lib.run.verify --study sample``.
+"""Compare tables and figures with the committed ones: ``python -m lib.run.verify --study sample``.
 
-Compared are the bytes of every table and of the CSV behind every figure with those of the last commit, and the numbers
-that every recorded training measured with ``tests/sample_runs``. Pictures are not: they differ with the fonts.
+The bytes of every table and of every figure's CSV are compared with those of the last commit, and the results of every
+recorded training with ``tests/sample_runs``. Pictures are not compared, since they depend on the fonts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def committed(path: Path) -> bytes:
 
 
 def pairs(study: Study) -> Iterator[tuple[str, Path, bytes]]:
-    """Name, file just made and committed bytes of all that is compared."""
+    """Yield the name, the new file and the committed bytes of each file that is compared."""
     for folder in ("tables", "figures"):
         listing = subprocess.run(
             ["git", "ls-tree", "-r", "--name-only", "HEAD", f"{folder}/{study.name}/"],
@@ -69,7 +69,7 @@ def _numbers(name: str, content: bytes) -> pd.Series:
 
 
 def difference(name: str, made: bytes, wanted: bytes) -> float:
-    """The largest difference between two files' numbers; infinite where their forms differ, 0 where only text does."""
+    """The largest difference between two files' numbers; infinite if their forms differ, 0 if only text differs."""
     try:
         ours, theirs = _numbers(name, made), _numbers(name, wanted)
     except ValueError:
@@ -92,15 +92,15 @@ def compare(study: Study) -> tuple[int, pd.DataFrame]:
 
 
 def spread(study: Study) -> pd.DataFrame:
-    """Of each repeated network: mean and standard deviation of the committed test accuracies, and ours.
+    """For each repeated network: mean and standard deviation of the committed test accuracies, and our mean.
 
     For machines whose bits cannot be equal (64-bit Arm, macOS, GPUs): ``inside`` is whether our mean lies within two
     standard deviations of the committed mean.
     """
     rows = []
-    plan = study.uncertainty
-    for cell in plan.cells if plan else ():
-        runs = [study.trained(cell, {"seed": seed}).run for seed in plan.seeds] if plan else []
+    repeats = study.uncertainty
+    for cell in repeats.cells if repeats else ():
+        runs = [study.trained(cell, {"seed": seed}).run for seed in repeats.seeds] if repeats else []
         folders = [(RECORD / run, study.runs(TRAINING) / run) for run in runs]
         values = [
             [json.loads((folder / "metrics.json").read_text())["test_accuracy"] for folder in pair]
@@ -116,7 +116,7 @@ def spread(study: Study) -> pd.DataFrame:
 
 
 def report(study: Study) -> int:
-    """Say in one line, or in a table, how what was made compares; the exit code."""
+    """Log the result of the comparison, in one line or as a table; return the exit code."""
     count, differing = compare(study)
     if not count:
         log.error("nothing of the study %s is committed, so there is nothing to compare", study.name)
@@ -137,7 +137,7 @@ def report(study: Study) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare; 0 if all is as committed, 1 with a table if not."""
+    """Compare; return 0 if all files are as committed, else 1."""
     parser = argparse.ArgumentParser(prog="python -m lib.run.verify", description=__doc__)
     parser.add_argument("--study", default="sample")
     chosen = parser.parse_args(arguments)

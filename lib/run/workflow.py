@@ -26,7 +26,7 @@ from lib.base.problems import InputProblem
 from lib.base.processes import LOCK, available_memory, end_jobs, jobs_of, lock_name
 from lib.run import repair
 from lib.run.gpu import trainings_at_once
-from lib.run.progress import told
+from lib.run.progress import logged
 from lib.run.runner import KERNELS
 from lib.study import load
 
@@ -170,7 +170,7 @@ def _run(arguments: list[str], lock: IO[str]) -> int:
     lock.truncate(0)
     lock.write(f"{process.pid}\n")
     lock.flush()
-    with told(arguments):
+    with logged(arguments):
         code = process.wait()
     if code >= 0:
         lock.truncate(0)

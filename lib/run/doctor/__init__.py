@@ -1,4 +1,4 @@
-"""What is there, what is missing, what is wrong, and the next command to type: ``python -m lib.run.doctor``."""
+"""Check what is installed, missing or wrong, and name the next command: ``python -m lib.run.doctor``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OK, MISSING, WRONG = "ok", "missing", "wrong"
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: `mark` (ok, missing or wrong), of what, what was found, and the `command` that helps.
+    """One line of the report: `mark` (ok, missing or wrong), subject, text, and the `command` that helps.
 
     A finding that `blocks` keeps the sample study from running.
     """
@@ -23,6 +23,6 @@ class Finding:
 
 
 def some(names: Iterable[object], most: int = 5) -> str:
-    """The first of `names` and how many more there are."""
+    """The first of `names` as text, and how many more there are."""
     texts = [str(name) for name in names]
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -16,11 +16,11 @@ from lib.run.doctor.corpora import check_runs, check_study
 from lib.run.doctor.machine import WAIT, ask_tensorflow, check_machine, check_model_files, check_workflow
 from lib.study import load
 
-SAMPLE, PAPER = "The sample", "The paper's corpora"
+SAMPLE, REAL = "The sample", "The paper's corpora"
 
 
 def next_command(sections: dict[str, list[Finding]], folders: dict[str, Path]) -> str:
-    """The command that brings the user one step further."""
+    """The next command to run."""
     everything = [finding for findings in sections.values() for finding in findings]
     for finding in everything:
         if finding.command == WAIT:
@@ -45,24 +45,24 @@ def examine(
     checksums: bool = False,
     tensorflow: bool = True,
 ) -> tuple[dict[str, list[Finding]], dict[str, Path]]:
-    """All findings by section, the sample study's and the paper's last; and the paper's folders by corpus.
+    """All findings by section, with the two studies last; and the folders of the paper's corpora.
 
     Parameters
     ----------
     config
         The study on the paper's corpora.
     folders
-        Folders of its corpora that replace those of its file.
+        Folders of its corpora, in place of those in its file.
     checksums
-        Read every video and compare its SHA-256, which takes minutes.
+        Whether to read every video and compare its SHA-256, which takes minutes.
     tensorflow
-        Ask TensorFlow for GPUs.
+        Whether to ask TensorFlow for GPUs.
     """
     probe = ask_tensorflow() if tensorflow else None
     sections: dict[str, list[Finding]] = {"This machine": []}
     places: dict[str, Path] = {}
     loaded = []
-    studies = {SAMPLE: ("sample", {}), PAPER: (config, folders)}
+    studies = {SAMPLE: ("sample", {}), REAL: (config, folders)}
     for section, (name, chosen) in studies.items():
         findings = sections[section] = []
         try:
@@ -80,7 +80,7 @@ def examine(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the findings; 0 if the sample study can be run."""
+    """Print the findings; return 0 if the sample study can be run."""
     parser = argparse.ArgumentParser(prog="python -m lib.run.doctor", description=__doc__)
     parser.add_argument("--config", default="paper", help="study on the paper's corpora [paper]")
     for corpus in CORPORA.values():

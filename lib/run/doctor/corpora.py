@@ -1,4 +1,4 @@
-"""What the corpora and the studies have: usable clips, missing actors, pointers, sizes and checksums, runs done."""
+"""Check corpora and studies: usable clips, missing actors, pointers, sizes and checksums, finished runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lib.synthetic import plan
 
 
 def check_study(study: Study, corpus: str, checksums: bool = False) -> Iterator[Finding]:
-    """The videos of a study's `corpus`: how many can be used, what is missing, what is not what was published."""
+    """Check the videos of a study's `corpus`: how many can be used, which are missing or altered."""
     folder, name = study.corpora[corpus]["folder"], study.name_of(corpus)
     command = "make reproduce" if study.render else obtain_command(corpus, folder)
     if not folder.is_dir():
@@ -48,7 +48,7 @@ def check_study(study: Study, corpus: str, checksums: bool = False) -> Iterator[
 
 
 def obtain_command(corpus: str, folder: Path) -> str:
-    """What completes the corpus in `folder`."""
+    """The command that completes the corpus in `folder`."""
     if folder == in_workspace(Path("data") / "corpora" / corpus):
         return "make data"
     return f".venv/bin/python -m lib.corpora.obtain {corpus} --folder {relative(folder)}"
@@ -62,7 +62,7 @@ def _is_pointer(path: Path) -> bool:
 
 
 def _check_published(folder: Path, corpus: str, name: str, checksums: bool) -> Iterator[Finding]:
-    """Sizes, and on request SHA-256, of the videos against what is published of them."""
+    """Compare the videos' sizes, and on request SHA-256, with the published ones."""
     try:
         remotes, unknown = published(corpus, folder)
     except InputProblem as problem:
@@ -89,12 +89,12 @@ def _check_published(folder: Path, corpus: str, name: str, checksums: bool) -> I
 
 
 def _rendered(study: Study, corpus: str) -> int:
-    """Clips of a synthetic corpus that show one of the six emotions; the calm and surprised ones are left out."""
+    """Number of clips of a rendered corpus that show one of the six emotions, so without calm and surprised."""
     return sum(clip.emotion in EMOTIONS for clip in plan(corpus, **(study.rendering(corpus) or {})))
 
 
 def check_runs(study: Study) -> Finding:
-    """How many trainings of the study's grid are done."""
+    """Count the finished trainings of the study's grid."""
     runs = study.runs("04_training_run")
     done = sum((runs / cell.run / "metrics.json").is_file() for cell in study.grid)
     mark = OK if done == len(study.grid) else MISSING

@@ -1,4 +1,4 @@
-"""The disk that a study will still take: videos, masked faces, sequences and runs, less what is there already."""
+"""Disk space that a study still needs: videos, masked faces, sequences and runs, without what is already there."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from lib.study import Study
 from lib.synthetic import plan
 
 _FACE = 28 * 28 * 3  # bytes of a masked face
-_FRAME = _FACE + 68 * 2 * 4 + 1  # and of a frame in an actor's file: with landmarks, and whether a face was found
+_FRAME = _FACE + 68 * 2 * 4 + 1  # bytes of a frame in an actor's file: with landmarks, and whether a face was found
 _VIDEO = 3_000  # of a frame of a rendered video; measured 2,000 to 2,900
 _TRAINING = 40e6  # of a run: two checkpoints, the network, its notebook; 35e6 with five layers
 _READING = 50e6  # of all other notebooks' runs, the tables and the figures
-_LIKE_IT = {"actors": 3, "clips": 60, "seed": 1}  # clips that stand for those of a real corpus
-_USUAL = 120  # frames of a clip of a corpus of which nothing is known
+_LIKE_IT = {"actors": 3, "clips": 60, "seed": 1}  # a rendering whose clips stand for those of a real corpus
+_USUAL = 120  # frames of a clip of a corpus with unknown lengths
 
 
 def needed(study: Study) -> dict[Path, float]:
     """Bytes that `study` will still write, by folder or file.
 
-    A real corpus has as many clips as are published, with lengths like those of the rendered ones, which follow it.
-    Faces and sequences are counted once for every way in which the study's trainings make them.
+    A real corpus is assumed to have the published number of clips, with lengths like those of a rendered one. Faces and
+    sequences are counted once for each variant that the study's trainings use.
     """
     full: dict[Path, float] = defaultdict(float)
     rules = study.sensitivity.transfer_rules if study.sensitivity else ()
@@ -47,7 +47,7 @@ def needed(study: Study) -> dict[Path, float]:
 
 
 def _lengths(study: Study, corpus: str) -> tuple[list[int], float]:
-    """Frames of clips of the corpus, and how many clips each of them stands for."""
+    """Lengths of some clips of the corpus, and the number of clips that each stands for."""
     if CORPORA[corpus].rendering is None:
         return [_USUAL], CORPORA[corpus].clips
     rendering = study.rendering(corpus)
@@ -62,6 +62,6 @@ def _windows(study: Study, corpus: str, frames: int) -> list[tuple[int, int]]:
 
 
 def _there(place: Path) -> int:
-    """Bytes of a file, or of all files below a folder; 0 where there is none."""
+    """Bytes of a file, or of all files below a folder; 0 if there is none."""
     files = [place] if place.is_file() else place.rglob("*")
     return sum(path.stat().st_size for path in files if path.is_file())

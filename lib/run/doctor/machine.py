@@ -1,4 +1,4 @@
-"""What the machine and the installation have: Python, packages, memory, disk, GPU, landmark models, locks."""
+"""Check the machine and the installation: Python, packages, memory, disk, GPU, landmark models, locks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _PROBE = (
 def check_machine(probe: subprocess.Popen | None = None, studies: Iterable[Study] = ()) -> Iterator[Finding]:
     """Python, packages, git, memory, disk for `studies`, GPU; `probe` is the process of `ask_tensorflow`.
 
-    The sample study is the one that renders its corpora: too little room for it blocks.
+    Too little disk space blocks only for a study that renders its corpora.
     """
     fits = (3, 11) <= sys.version_info[:2] < (3, 14)
     text = platform.python_version() + ("" if fits else "; 3.11, 3.12 or 3.13 is needed")
@@ -60,8 +60,8 @@ def check_machine(probe: subprocess.Popen | None = None, studies: Iterable[Study
 
 
 def check_packages(lock: Path) -> Finding:
-    """Installed versions against the lock file, as far as its lines concern this machine."""
-    count, lacking, other = 0, [], []
+    """Compare installed versions with the lines of the lock file that apply to this machine."""
+    count, missing, other = 0, [], []
     try:
         lines = lock.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -81,9 +81,9 @@ def check_packages(lock: Path) -> Finding:
             if not wanted.specifier.contains(version, prereleases=True):
                 other.append(f"{wanted.name} {version} instead of {str(wanted.specifier).removeprefix('==')}")
         except importlib.metadata.PackageNotFoundError:
-            lacking.append(wanted.name)
-    if lacking:
-        return Finding(MISSING, "packages", f"{len(lacking)} of {count}: {some(lacking)}", REINSTALL, True)
+            missing.append(wanted.name)
+    if missing:
+        return Finding(MISSING, "packages", f"{len(missing)} of {count}: {some(missing)}", REINSTALL, True)
     if other:
         text = f"{len(other)} of {count} differ from requirements.lock: {some(other)}"
         return Finding(WRONG, "packages", text, REINSTALL)
@@ -109,7 +109,7 @@ def _check_disk(studies: Iterable[Study]) -> Finding:
 
 
 def ask_tensorflow() -> subprocess.Popen:
-    """Start the process that imports TensorFlow, which takes seconds, and says which GPUs it sees."""
+    """Start a process that imports TensorFlow, which takes seconds, and prints the GPUs that it sees."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
         [sys.executable, "-c", _PROBE], env=environment, text=True,
@@ -135,7 +135,7 @@ def _read_probe(probe: subprocess.Popen) -> Finding:
 
 
 def check_model_files() -> Iterator[Finding]:
-    """The two landmark models and their SHA-256."""
+    """Check the two landmark models and their SHA-256."""
     folder = paths.models_dir()
     try:
         check_models(folder)
@@ -146,7 +146,7 @@ def check_model_files() -> Iterator[Finding]:
 
 
 def check_workflow() -> Finding:
-    """Whether a study runs here, and the locks that a stopped Snakemake left."""
+    """Check whether a study runs here, and for locks that a stopped Snakemake left."""
     if study := running():
         return Finding(OK, "workflow", f"a study is running here, as {study}", WAIT)
     folder = paths.workspace() / ".snakemake"
