@@ -3,16 +3,16 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 STUDY ?= sample
-# where `make data` puts them
+# the folders that `make data` writes to
 CREMAD ?= data/corpora/cremad
 RAVDESS ?= data/corpora/ravdess
 CORES ?= all
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/python -m lib.run.workflow --cores $(CORES)
 MODELS := data/models/face_detection_short_range.tflite data/models/face_landmark.tflite
-# TensorFlow's own chatter hides what a run has to say
+# no messages of TensorFlow among those of a run
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-# a progress bar's line every two seconds
+# one progress line every two seconds
 export TQDM_MININTERVAL ?= 2
 .PHONY: help setup setup-gpu reproduce verify test-portable site reproduce-full data doctor paper paper-full paper-try twin twin-pilot export predict lab test test-all test-slurm lint bench check-real simulate-rules notebooks clean
 
@@ -47,7 +47,7 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 verify: .venv/installed  ## compare what `make reproduce` made with what is committed, byte by byte
 	@$(BIN)/python -m lib.run.verify --study $(STUDY)
 
-twin twin-pilot: setup  ## the paper's study at its full size on drawn faces: a night on two cores (-pilot: 20 actors, minutes)
+twin twin-pilot: setup  ## run the paper's study at its full size on drawn faces: a night on two cores (-pilot: 20 actors, minutes)
 	@$(BIN)/python -m lib check --study $@
 	$(SNAKEMAKE) --config study=$@
 	@$(BIN)/python -m lib summarise --study $@
@@ -58,22 +58,22 @@ reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and
 site: $(if $(filter paper%,$(STUDY)),$(STUDY),reproduce)  ## build the page, site/index.html: the answer, tables, notebooks (STUDY=...)
 	@$(BIN)/python -m lib.report.site --study $(STUDY)
 
-data: .venv/installed  ## fetch CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder] [ACTORS="1001 1002 1 2"]
+data: .venv/installed  ## download CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder] [ACTORS="1001 1002 1 2"]
 	$(BIN)/python -m lib.corpora.obtain all $(if $(TO),--to "$(TO)") $(if $(ACTORS),--actors $(ACTORS))
 
-doctor: .venv/installed  ## say what is there, what is missing or wrong, and the next command (STUDY=paper-full; CHECKSUMS=1: verify files)
+doctor: .venv/installed  ## list what is installed, missing or wrong, and the next command (STUDY=paper-full; CHECKSUMS=1: verify files)
 	@$(BIN)/python -m lib.run.doctor $(if $(filter paper%,$(STUDY)),--config $(STUDY)) --cremad "$(CREMAD)" --ravdess "$(RAVDESS)" $(if $(CHECKSUMS),--checksums)
 
-paper paper-full paper-try: setup  ## the paper's study: make paper CREMAD=folder RAVDESS=folder (-full: with all; -try: in ten minutes)
+paper paper-full paper-try: setup  ## run the paper's study: make paper CREMAD=folder RAVDESS=folder (-full: with all; -try: in ten minutes)
 	@test -d "$(CREMAD)" -a -d "$(RAVDESS)" || \
 	  { echo "Fetch the corpora (make data) or name them: make paper CREMAD=/data/CREMA-D RAVDESS=/data/RAVDESS"; exit 1; }
 	$(SNAKEMAKE) --config study=$@ cremad="$(abspath $(CREMAD))" ravdess="$(abspath $(RAVDESS))"
 	@$(BIN)/python -m lib summarise --study $@
 
-export: .venv/installed  ## a trained network as ONNX and LiteRT, checked: make export [RUN=folder]
+export: .venv/installed  ## write a trained network as ONNX and LiteRT, checked: make export [RUN=folder]
 	@$(BIN)/python -m lib export --study $(STUDY) $(if $(RUN),--run "$(RUN)")
 
-predict: setup  ## what a trained network says of your own video: make predict VIDEO=clip.mp4 [RUN=folder] [TO=folder]
+predict: setup  ## predict the emotions in your own video: make predict VIDEO=clip.mp4 [RUN=folder] [TO=folder]
 	@test -n "$(VIDEO)" || { echo "Name a video, or a folder of videos: make predict VIDEO=clip.mp4"; exit 1; }
 	@$(BIN)/python -m lib predict "$(VIDEO)" --study $(STUDY) $(if $(RUN),--run "$(RUN)") $(if $(TO),--to "$(TO)")
 
@@ -83,10 +83,10 @@ lab: setup  ## open JupyterLab on the notebooks
 test test-all: setup lint  ## run the tests (-all: with every hostile input, not a fifth)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(if $(filter test-all,$@),-m "")
 
-test-portable: setup  ## the same bytes under five emulated processors as natively (Debian's qemu-user; over an hour)
+test-portable: setup  ## compare bytes under five emulated processors and natively (Debian's qemu-user; over an hour)
 	$(BIN)/python tests/portable/emulated.py
 
-test-slurm: setup  ## install a one-node Slurm (Debian, root) and run the tiny study on it: the numbers of a local run
+test-slurm: setup  ## install a one-node Slurm (Debian, root), run the tiny study on it, compare with a local run
 	$(BIN)/python tests/slurm/run_tiny_study.py
 
 lint: .venv/installed  ## check the style of modules, notebooks and workflow, and the types of lib
@@ -98,13 +98,13 @@ lint: .venv/installed  ## check the style of modules, notebooks and workflow, an
 check-real: setup  ## mask real clips and compare with OpenFace: make check-real DATA=folder (without: four RAVDESS samples)
 	$(BIN)/python -m lib.faces.check_real $(if $(DATA),"$(DATA)")
 
-bench: setup  ## measure masking against decoding, a training step against plain Keras, the full size, the paper's whole study
+bench: setup  ## measure masking, decoding, a training step (ours, plain Keras), the full size; estimate the paper's whole study
 	$(BIN)/python tests/benchmarks/bench_masking.py
 	$(BIN)/python tests/benchmarks/bench_training.py
 	$(BIN)/python tests/benchmarks/bench_full_size.py
 	$(BIN)/python tests/benchmarks/study_time.py
 
-simulate-rules: .venv/installed  ## how often the rules of paper/verdicts.yaml are wrong, on planted studies: tables/paper/rule_errors.csv
+simulate-rules: .venv/installed  ## measure how often the rules of paper/verdicts.yaml are wrong, on simulated studies: tables/paper/rule_errors.csv
 	$(BIN)/python -m lib.claims.simulation
 
 notebooks: reproduce  ## execute the committed notebooks in place and record the sample's runs
