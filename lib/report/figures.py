@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from IPython.display import Markdown, display
+from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
@@ -46,9 +47,10 @@ def use_style() -> None:
 def black_markers(legend: Legend) -> None:
     """Draw the markers of `legend` in black, for points whose colours are those of the emotions."""
     for marker in legend.legend_handles:
-        marker.set_edgecolor("black")
-        if marker.get_facecolor()[0][:3].min() < 1:
-            marker.set_facecolor("black")
+        if isinstance(marker, Collection):
+            hollow = np.asarray(marker.get_facecolor())[:, :3].min() == 1
+            marker.set_edgecolor("black")
+            marker.set_facecolor("white" if hollow else "black")
 
 
 def titled(title: str, study_title: str) -> str:
