@@ -1,4 +1,4 @@
-"""Sphinx reads this beside the pages that lib.report.site has written. Nothing here may load from a network."""
+"""Sphinx' configuration of the pages that lib.report.site has written. Nothing may be loaded from a network."""
 
 from bs4 import BeautifulSoup
 from docutils import nodes

@@ -19,9 +19,9 @@ from lib.claims import audit, verdicts
 from lib.measures.evaluation import wilson
 from lib.report.site.__main__ import main
 from lib.report.site.answer import answer
-from lib.report.site.beside import Beside, Share
 from lib.report.site.build import PAGES, build, commands, run_sphinx, section, within_site, write_sources
 from lib.report.site.collect import OF_THE_PAPER, readable
+from lib.report.site.comparison import Comparison, Share
 from lib.study import TRAINING, load, results
 from lib.study.metrics import write_metrics
 
@@ -104,7 +104,7 @@ def test_a_share_and_its_difference():
 
 
 def test_the_sample_is_never_compared_with_the_paper(workspace):
-    sample, real = Beside(load("sample")), Beside(load(workspace / "real.yaml"))
+    sample, real = Comparison(load("sample")), Comparison(load(workspace / "real.yaml"))
     for name in ("table1", "table2", "recalls"):
         drawn, filmed = getattr(sample, name)(), getattr(real, name)()
         assert "difference" not in drawn.columns and drawn.caption.startswith("synthetic sample: ")
@@ -116,19 +116,19 @@ def test_the_sample_is_never_compared_with_the_paper(workspace):
 
 def test_the_tables_hold_what_the_notebooks_found(workspace):
     study = load("sample")
-    beside, grid = Beside(study), pd.read_csv(workspace / "tables/sample/table1_grid.csv")
-    shown = [float(row[7].removesuffix(" %")) / 100 for row in beside.table1().rows if row[7] != "not run"]
+    comparison, grid = Comparison(study), pd.read_csv(workspace / "tables/sample/table1_grid.csv")
+    shown = [float(row[7].removesuffix(" %")) / 100 for row in comparison.table1().rows if row[7] != "not run"]
     assert shown == pytest.approx(grid["test_accuracy"].tolist(), abs=1.01e-3)
-    shown = [float(row[3].removesuffix(" %")) for row in beside.table2().rows]
-    tables = [results.predictions(study, c, "transfer") for c in sorted(beside.best, key=lambda cell: cell.layers)]
+    shown = [float(row[3].removesuffix(" %")) for row in comparison.table2().rows]
+    tables = [results.predictions(study, c, "transfer") for c in sorted(comparison.best, key=lambda cell: cell.layers)]
     assert shown == pytest.approx([100 * (t["emotion"] == t["predicted"]).mean() for t in tables], abs=0.051)
-    test = results.predictions(study, beside.best[0])
+    test = results.predictions(study, comparison.best[0])
     right = (test["emotion"] == test["predicted"]).groupby(test["emotion"]).mean()
-    assert [row[4] for row in beside.recalls().rows] == [f"{100 * share:.1f} %" for share in right]
+    assert [row[4] for row in comparison.recalls().rows] == [f"{100 * share:.1f} %" for share in right]
 
 
 def test_figure_5_is_the_papers_whole_matrix(workspace):
-    matrix = Beside(load("sample")).matrices()["paper"]
+    matrix = Comparison(load("sample")).matrices()["paper"]
     assert [[count for count, _ in row] for _, _, row in matrix.rows] == audit.figure5()[0].to_numpy().tolist()
     assert matrix.rows[2][:2] == ("fear", 279) and matrix.rows[2][2][2] == (204, 204 / 279)
 
@@ -151,7 +151,7 @@ def test_a_study_of_the_real_corpora_is_answered(workspace, tmp_path):
     write_sources(study, tmp_path)
     page = (tmp_path / "index.md").read_text()
     assert "synthetic" not in page and "not known yet" not in page
-    best = Beside(study).share(Beside(study).best[0], "test")
+    best = Comparison(study).share(Comparison(study).best[0], "test")
     assert f"Our networks on the same videos: <strong>{best}</strong>" in page
     assert "synthetic" not in (tmp_path / "notebooks/index.md").read_text()
 
@@ -230,7 +230,7 @@ def test_sphinx_has_nothing_to_complain_of(site, warnings):
     assert warnings == []
 
 
-def test_what_sphinx_cannot_build_is_told(tmp_path):
+def test_what_sphinx_cannot_build_is_reported(tmp_path):
     (tmp_path / "conf.py").write_text("extensions = ['no_such_extension']")
     with pytest.raises(InputProblem, match="cannot be built .*no_such_extension"):
         run_sphinx(tmp_path, tmp_path / "pages")

@@ -1,4 +1,4 @@
-"""What the cards of `lib.report.cards` say, read from the files that a study's runs wrote."""
+"""The facts in the cards of `lib.report.cards`, read from the files that a study's runs wrote."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from lib.study.metrics import read_metrics
 
 UNKNOWN = "unknown"
 
-#: Dropped clips, and files that are not used, that a card names one by one.
+#: Largest number of clips and files left out that a card lists one by one.
 SHOWN = 20
 
 _LEVELS = {"XX": "XX (not specified)", "LO": "LO (low)", "MD": "MD (medium)", "HI": "HI (high)"}
 
 
 def percent(value: float) -> str:
-    """A fraction as a card shows it."""
+    """A fraction as text, in percent."""
     return "not defined" if pd.isna(value) else f"{100 * value:.1f} %"
 
 
 def limits(low: float | None, high: float | None) -> str:
-    """A 95 % interval of fractions as a card shows it."""
+    """A 95 % interval of fractions as text, in percent."""
     return "none" if low is None or high is None or pd.isna(low) else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
@@ -66,7 +66,7 @@ def _having(metrics: dict[str, Any], folder: Path, *keys: str) -> dict[str, Any]
 
 
 def _where_done(study: Study, notebook: str) -> dict[str, Any] | None:
-    """Metrics of `notebook`, or None where it was not run: the card then says so."""
+    """Metrics of `notebook`, or None if it was not run; the card then states that."""
     folder = study.runs(notebook) / "default"
     return read_metrics(folder) if (folder / "metrics.json").exists() else None
 
@@ -94,15 +94,15 @@ def _people(clips: pd.DataFrame, actors: Iterable[int]) -> dict[str, Any]:
 
 
 def _ordered(values: pd.Series) -> pd.Categorical:
-    """`values` as words in the order of a card: CREMA-D's levels as asked, everything else by name."""
-    words = values.astype(object).fillna(UNKNOWN).astype(str)
-    known = [level for level in LEVELS if level in set(words)]
-    words = pd.Categorical(words, [*known, *sorted(set(words) - set(known))], ordered=True)
-    return words.rename_categories(lambda word: _LEVELS.get(word, word))
+    """`values` as text in the order of a card: CREMA-D's levels from low to high, everything else by name."""
+    texts = values.astype(object).fillna(UNKNOWN).astype(str)
+    known = [level for level in LEVELS if level in set(texts)]
+    ordered = pd.Categorical(texts, [*known, *sorted(set(texts) - set(known))], ordered=True)
+    return ordered.rename_categories(lambda text: _LEVELS.get(text, text))
 
 
 def _groups(predictions: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Accuracy for each value of `column`; for an emotion that is its recall, and its precision stands beside it."""
+    """Accuracy for each value of `column`; for emotions, recall and precision."""
     named = predictions[column]
     table = by_group(predictions.assign(group=categorical(named) if column == "emotion" else _ordered(named)), "group")
     shown = {
@@ -136,7 +136,7 @@ def _measured(part: str, predictions: pd.DataFrame, stated: float, folder: Path)
 
 
 def _differing(study: Study) -> pd.DataFrame:
-    """The assumptions that are not what the paper states, or not what ``paper/assumptions.yaml`` takes."""
+    """The assumptions that differ from ``paper/assumptions.yaml``, and the face backend if it is not OpenFace."""
     stated = paper.assumptions()
     names = [name for name in stated if study.settings[name] != stated[name].value]
     if study.settings["face_backend"] != "openface":  # the paper's, which not every machine has

@@ -53,7 +53,7 @@ def rendered(study: Study) -> dict[str, str]:
 
 
 def write(study: Study) -> list[Path]:
-    """Write ``cards/<study>/model_card.md`` and ``data_sheet.md``; give their paths."""
+    """Write ``cards/<study>/model_card.md`` and ``data_sheet.md``; return their paths."""
     texts = rendered(study)
     paths = {card: workspace() / "cards" / study.name / f"{card}.md" for card in CARDS}
     seal_of(paths["model_card"]).unlink(missing_ok=True)
@@ -64,7 +64,7 @@ def write(study: Study) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the cards of a study; 1 and one clear sentence if a run is missing."""
+    """Write the cards of a study; return 1 and log one clear sentence if a run is missing."""
     return of_study("lib.report.cards", __doc__, write, arguments)
 
 

@@ -1,4 +1,4 @@
-"""The command line of what is written about a study: its cards, its site."""
+"""The command line of the modules that write a study's cards and site."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def of_study(
     arguments: list[str] | None,
     message: str = "%s",
 ) -> int:
-    """Call `write` with the study that ``--study`` names, and log a `message` for each path that it gives.
+    """Call `write` with the study that ``--study`` names, and log a `message` for each path that it returns.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""One look for all figures; a figure is saved with the numbers behind it."""
+"""The style of all figures; a figure is saved with its numbers."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ def black_markers(legend: Legend) -> None:
 
 
 def titled(title: str, study_title: str) -> str:
-    """`title` with the study's word in front: ``"synthetic sample: ..."``; unchanged where that is empty."""
+    """`title` after the study's title: ``"synthetic sample: ..."``; unchanged if that is empty."""
     return f"{study_title}: {title}" if study_title else title
 
 
 def announce(study_title: str) -> None:
-    """Say above a notebook's tables of which world they are; nothing where `study_title` is empty."""
+    """Display above a notebook's tables that its corpora are rendered; nothing if `study_title` is empty."""
     if study_title:
         display(Markdown(f"> **All our numbers below are of the {study_title}; nothing about the paper follows.**"))
 
 
 def confusion_figure(panels: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """Draw confusion matrices side by side: count and share of the row in each cell, shaded by that share.
+    """Draw confusion matrices in a row: count and share of the row in each cell, shaded by that share.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def confusion_figure(panels: Mapping[str, pd.DataFrame], title: str) -> Figure:
 
 
 def matrices_table(panels: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The numbers behind `confusion_figure`: columns source, true and one per predicted emotion."""
+    """The numbers of `confusion_figure`: columns source, true and one per predicted emotion."""
     return pd.concat(
         {name: table.rename_axis("true") for name, table in panels.items()}, names=["source"]
     ).reset_index()
@@ -118,7 +118,7 @@ def save_figure(figure: Figure, data: pd.DataFrame, study: str, name: str) -> No
 
 
 def save_table(data: pd.DataFrame, study: str, name: str) -> str:
-    """Save `data` as ``tables/<study>/<name>.csv``; give its path as a reader should see it."""
+    """Save `data` as ``tables/<study>/<name>.csv``; return its path as text."""
     path = workspace() / "tables" / study / f"{name}.csv"
     write_table(data, path)
     return relative(path)

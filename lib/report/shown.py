@@ -1,4 +1,4 @@
-"""What a notebook shows beside its figures, tables and findings: the same numbers give the same bytes, for nbval."""
+"""Display tables and findings in notebooks; the same numbers give the same bytes, for nbval."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def show(
     table
         At most seven columns are readable on a page.
     caption
-        Above the table.
+        Text above the table.
     formats
-        How the cells of a column are written; learning rates need none.
+        Formats of columns; learning rates need none.
     precision
         Decimals of all other fractions.
     left
-        Align words to the left.
+        Whether to align text to the left.
     """
     known = {name: how for name, how in {**RATES, **(formats or {})}.items() if name in table.columns}
     styled = table.style.hide(axis="index").format(precision=precision, na_rep="")
@@ -45,13 +45,13 @@ def show(
         styled = styled.set_properties(**{"text-align": "left"})
     if caption:
         styled = styled.set_caption(caption)
-    # pandas names a table by chance, and shows its place in memory; here the name follows from the content
+    # pandas gives a table a random name; here the name follows from the content
     content = caption + table.to_csv(index=False)
     styled = styled.set_uuid(hashlib.sha256(content.encode()).hexdigest()[:8])
     display(HTML(styled.to_html()))
 
 
 def finding(sentence: str, study_title: str = "") -> None:
-    """Display what a section found, its numbers taken from the data; a rendered study's says so by its title."""
+    """Display the finding of a section; for a rendered study with a note that names the study."""
     note = f" (*{study_title}: nothing about the paper.*)" if study_title else ""
     display(Markdown(f"**Found:** {sentence}{note}"))

@@ -1,4 +1,4 @@
-"""What is known today: of the paper by itself, and of its claims by trainings."""
+"""The facts of the opening page: what is known of the paper's claims from its own numbers, and from trainings."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pandas as pd
 from lib.base.paths import in_workspace
 from lib.claims import audit
 from lib.claims.verdicts import VERDICTS
-from lib.report.site.beside import Beside, Share, Table
 from lib.report.site.collect import saved_table
+from lib.report.site.comparison import Comparison, Share, Table
 from lib.study import Study
 from lib.study.metrics import read_metrics
 
-#: Claims of which the opening page tells, by their id in ``paper/claims.csv``.
-TOLD = ("A01", "A02", "N06", "T10", "F07", "P15")
+#: Claims shown on the opening page, by their id in ``paper/claims.csv``.
+OPENING = ("A01", "A02", "N06", "T10", "F07", "P15")
 
-#: Verdicts of ``claims.csv`` as a reader sees them, of one statement and of many.
-WORDS = {
+#: Verdicts of ``claims.csv`` as phrases, for one statement and for several.
+PHRASES = {
     "consistent": ("agrees", "agree"),
     "corrected": ("does not hold", "do not hold"),
     "inconsistent": ("does not hold", "do not hold"),
@@ -36,23 +36,23 @@ class Answer:
     cremad, ravdess
         The paper's two accuracies in percent, as printed.
     statements
-        Number of statements that notebook 08 checked, by the second of `WORDS`.
-    told
-        Of the claims `TOLD`: statement, printed value (empty where the statement says it), first of `WORDS`, result.
+        Number of statements that notebook 08 checked, by the second phrase in `PHRASES`.
+    claims
+        For each of `OPENING`: statement, printed value (empty if it is in the statement), first of `PHRASES`, result.
     crowd
         Accuracy of CREMA-D's raters, the plurality of each clip, in percent.
     verdicts
-        The study's verdicts.csv: of a rendered study only which rules ran.
+        The study's verdicts.csv; for a rendered study it has only which rules ran.
     counts
-        Number of verdicts, by `lib.claims.verdicts.VERDICTS`; of a rendered study, of rules that ran and that did not.
+        Number of verdicts, by `lib.claims.verdicts.VERDICTS`; for a rendered study, of rules that ran and did not run.
     test, transfer
-        What the study's best network gets right.
+        Right predictions of the study's best network.
     """
 
     cremad: str
     ravdess: str
     statements: dict[str, int]
-    told: tuple[tuple[str, str, str, str], ...]
+    claims: tuple[tuple[str, str, str, str], ...]
     crowd: float
     verdicts: pd.DataFrame
     counts: dict[str, int]
@@ -60,7 +60,7 @@ class Answer:
     transfer: Share
 
     def table(self, study: Study) -> Table:
-        """The verdicts; of a rendered study, which rules ran: drawn faces say nothing about a claim of the paper."""
+        """The verdicts; for a rendered study only which rules ran, since drawn faces cannot test the paper's claims."""
         found = self.verdicts.fillna({"reason": ""})
         if study.render is not None:
             counted = (found["ran"] == "yes").groupby(found["rule"], sort=False).agg(["sum", "size"])
@@ -96,7 +96,7 @@ def _with_interval(row) -> str:
     return _number(row.ours) + ("" if pd.isna(row.low) else f" ({row.low:.2f} to {row.high:.2f})")
 
 
-def answer(study: Study, beside: Beside) -> Answer:
+def answer(study: Study, comparison: Comparison) -> Answer:
     """Collect the facts of the opening page from the tables and runs of `study`.
 
     Raises
@@ -106,23 +106,23 @@ def answer(study: Study, beside: Beside) -> Answer:
     """
     text = audit.printed("text").set_index("name")["value"]
     claims = saved_table(study, "audit_claims", "paper").set_index("id")
-    statements = dict.fromkeys((many for _, many in WORDS.values()), 0)
+    statements = dict.fromkeys((many for _, many in PHRASES.values()), 0)
     for verdict in claims["verdict"]:
-        statements[WORDS[verdict][1]] += 1
-    told = []
-    for row in claims.loc[list(TOLD)].itertuples():
-        said = set(re.findall(r"\w+", f"{row.statement} not stated".lower()))
-        printed = "" if said.issuperset(re.findall(r"\w+", row.paper.lower())) else row.paper
-        told.append((row.statement, printed, WORDS[row.verdict][0], row.result))
+        statements[PHRASES[verdict][1]] += 1
+    shown = []
+    for row in claims.loc[list(OPENING)].itertuples():
+        stated = set(re.findall(r"\w+", f"{row.statement} not stated".lower()))
+        printed = "" if stated.issuperset(re.findall(r"\w+", row.paper.lower())) else row.paper
+        shown.append((row.statement, printed, PHRASES[row.verdict][0], row.result))
     verdicts = saved_table(study, "verdicts")
     return Answer(
         cremad=text["accuracy_cremad_abstract"],
         ravdess=text["accuracy_ravdess_abstract"],
         statements=statements,
-        told=tuple(told),
+        claims=tuple(shown),
         crowd=100 * read_metrics(in_workspace("papermill_runs/paper/09_human_baseline/default"))["plurality"],
         verdicts=verdicts,
         counts=_counts(verdicts),
-        test=beside.share(beside.best[0], "test"),
-        transfer=beside.share(beside.best[0], "transfer"),
+        test=comparison.share(comparison.best[0], "test"),
+        transfer=comparison.share(comparison.best[0], "transfer"),
     )

@@ -1,4 +1,4 @@
-"""Sources and pages of a site, built beside the old one and put in its place when they are whole."""
+"""Build the site in a new folder, which replaces the old one when it is complete."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lib.base.files import telling_unwritable, write_text
 from lib.base.paths import ROOT, workspace
 from lib.base.problems import InputProblem
 from lib.report.site.answer import answer
-from lib.report.site.beside import Beside
 from lib.report.site.collect import copy_cards, copy_files, write_notebooks
+from lib.report.site.comparison import Comparison
 from lib.study import Study
 from lib.study.paper import CITATION
 from lib.study.steps import verify_results
@@ -54,13 +54,13 @@ def write_sources(study: Study, folder: Path) -> None:
     lib.base.problems.InputProblem
         If a run, table or notebook of the study is missing or damaged.
     """
-    beside = Beside(study)
-    series = write_notebooks(study, beside.best[0], folder / "notebooks")
+    comparison = Comparison(study)
+    series = write_notebooks(study, comparison.best[0], folder / "notebooks")
     how = within_site(section((ROOT / "README.md").read_text(encoding="utf-8"), "Run it"))
     facts = {
         "study": study,
-        "beside": beside,
-        "answer": answer(study, beside),
+        "comparison": comparison,
+        "answer": answer(study, comparison),
         "series": series,
         "cards": copy_cards(study, folder / "cards"),
         "files": copy_files(study, folder / "extra"),
@@ -98,11 +98,11 @@ def run_sphinx(sources: Path, pages: Path) -> str:
     command += [str(sources / ".doctrees"), str(sources), str(pages)]
     here = {**os.environ, "TMPDIR": str(sources)}  # where it leaves what it knows of a failure
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=here)
-    said = done.stderr.replace(f"{sources}{os.sep}", "").strip()
+    messages = done.stderr.replace(f"{sources}{os.sep}", "").strip()
     if done.returncode:
-        raised = [line.strip() for line in said.splitlines() if "Error: " in line] or [said]
+        raised = [line.strip() for line in messages.splitlines() if "Error: " in line] or [messages]
         raise InputProblem(pages, f"cannot be built ({raised[-1]})", "mend what Sphinx names and build again")
-    return said
+    return messages
 
 
 def build(study: Study, to: Path | None = None) -> Path:

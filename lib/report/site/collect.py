@@ -1,4 +1,4 @@
-"""What a site is made of: a study's executed notebooks, readable, and the files beside them."""
+"""Collect the contents of a site: a study's executed notebooks, and the files they wrote."""
 
 from __future__ import annotations
 

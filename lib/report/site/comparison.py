@@ -1,6 +1,6 @@
-"""The paper's tables and figures next to ours, as rows ready to be shown, read from what notebooks and runs have saved.
+"""The paper's tables and figures next to ours, as rows to show, read from the files of notebooks and runs.
 
-A difference is taken only where both saw the same corpora: a rendered sample stands beside the paper, never against it.
+A difference is computed only if both are on the same corpora, so never for a rendered sample.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Share:
 
     @classmethod
     def of(cls, percentage: float, total: float) -> Share:
-        """The share that a table gives as a `percentage` with two decimals, exact up to `total` 10,000."""
+        """The share from a table's `percentage` with two decimals; exact for a `total` up to 10,000."""
         return cls(round(percentage * total / 100) if total else 0, int(total))
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to show: `groups` are (title, columns below it); the first `heads` cells of a row name it."""
+    """A table to show: `groups` are (title, number of columns); the first `heads` cells of a row are its heading."""
 
     caption: str
     groups: tuple[tuple[str, int], ...]
@@ -64,13 +64,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A confusion matrix to show: for each true emotion its total and six (count, share of the total)."""
+    """A confusion matrix to show: for each true emotion its total and six pairs (count, share of the total)."""
 
     caption: str
     rows: tuple[tuple[str, int, tuple[tuple[int, float], ...]], ...]
 
 
-class Beside:
+class Comparison:
     """A study's results next to the paper's.
 
     Parameters
@@ -94,17 +94,17 @@ class Beside:
 
     @property
     def comparable(self) -> bool:
-        """Whether the study saw the paper's corpora."""
+        """Whether the study uses the paper's corpora."""
         return self.study.render is None
 
     def share(self, cell: Cell, part: str) -> Share:
-        """What `cell` gets right of the ``test`` part or of the second corpus (``transfer``), as its run measured."""
+        """Right predictions of `cell` on the ``test`` part or the second corpus (``transfer``), from its run."""
         metrics = results.run_metrics(self.study, cell)
         total = metrics["sequences"][part]
         return Share(round(metrics[f"{part}_accuracy"] * total), total)
 
     def _table(self, caption: str, groups: list, columns: list, rows: list, heads: int = 1) -> Table:
-        """The table, its last column left out if it is the difference and nothing may be compared."""
+        """Make the table, without a column of differences if the study is not comparable."""
         if columns[-1] == "difference":
             if self.comparable:
                 groups = [*groups, ("", 1)]
@@ -114,12 +114,12 @@ class Beside:
         return Table(caption, tuple(groups), tuple(columns), tuple(map(tuple, rows)), heads)
 
     def _names(self, theirs: str, corpus: str) -> tuple[str, str]:
-        """Titles of the paper's columns, about its corpus `theirs`, and of ours."""
+        """Titles of the paper's columns (on its corpus `theirs`) and of ours."""
         ours = self.study.name_of(corpus)
         return f"Paper, {theirs}", "Ours" if self.comparable else f"Ours, {ours}"
 
     def table1(self) -> Table:
-        """Table 1: the twelve trainings, test accuracy; the n-th training of a network and rate beside the paper's."""
+        """Table 1: test accuracy of the twelve trainings. Rows are matched by network, rate and order of epochs."""
         stated, test = paper.table("table1"), _paper_sizes()["test"]
         keys = ["layers", "learning_rate"]
         stated["turn"] = stated.groupby(keys).cumcount()
@@ -185,7 +185,7 @@ class Beside:
         return found
 
     def quoted(self) -> Table:
-        """Figure 6: the two numbers that the paper's text quotes, which are precisions (notebook 08), and ours."""
+        """Figure 6: the two numbers that the paper's text states, which are precisions (notebook 08), and ours."""
         accuracies = audit.printed("class_accuracies").query("figure == '6'").set_index("emotion")
         transferred, rows = self.predicted["transfer"], []
         for row in by_emotion(transferred["emotion"], transferred["predicted"]).itertuples():
@@ -202,7 +202,7 @@ def _percent(fraction: float, undefined: str = NOT_PRINTED) -> str:
 
 
 def _paper_sizes() -> dict[str, int]:
-    """Sequences of the paper's test part, and its RAVDESS clips by notebook 08."""
+    """Number of sequences in the paper's test part, and of its RAVDESS clips according to notebook 08."""
     parts = paper.table("splits").set_index("part")["sequences"]
     audited = read_metrics(in_workspace("papermill_runs/paper/08_paper_audit/default"))
     return {"test": int(parts["test"]), "transfer": audited["ravdess_clips"]}
