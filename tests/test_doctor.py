@@ -205,7 +205,7 @@ def snakemakes_lock(workspace):
 
 def test_a_study_that_is_running_is_to_be_waited_for(workspace, capsys):
     snakemakes_lock(workspace)
-    with workflow.held() as lock:
+    with workflow.locked_workspace() as lock:
         lock.write("4711\n")
         lock.flush()
         assert (check_workflow().mark, check_workflow().text) == (OK, "a study is running here, as process 4711")

@@ -1,8 +1,8 @@
-"""SHA-256: of a file, of code, and of all that a step leaves, which its readers verify.
+"""SHA-256 of files, of code, and of all results of a step, which its readers verify.
 
-The last thing that a step writes is a small JSON beside its results: ``checksums.json`` beside a run's metrics.json,
-else ``<name>.checksums.json`` beside ``<name>.csv`` (or ``.md``), the file that says that the step is done. Readers
-refuse a file that is no longer what its step left, and `lib.run.repair` lets the step run again.
+The last file that a step writes is a small JSON file: ``checksums.json`` next to a run's metrics.json, else
+``<name>.checksums.json`` next to ``<name>.csv`` (or ``.md``), the file that marks the step as done. Readers refuse a
+file that has changed since its step wrote it, and `lib.run.repair` lets the step run again.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def sha256(path: str | os.PathLike) -> str:
 
 
 def code_digest(*files: str | os.PathLike) -> str:
-    """SHA-256 of what Python `files` do: their comments, docstrings and layout do not count."""
+    """SHA-256 of the code in Python `files`, without comments, docstrings and layout."""
     trees = [_plain(ast.parse(Path(file).read_bytes())) for file in files]
     return hashlib.sha256(json.dumps(trees).encode()).hexdigest()
 
 
 def _plain(node: Any) -> Any:
-    """A syntax tree as lists, without docstrings and without what differs between versions of Python."""
+    """A syntax tree as lists, without docstrings and parts that differ between versions of Python."""
     if isinstance(node, list):
         return [_plain(entry) for entry in node]
     if not isinstance(node, ast.AST):
@@ -49,7 +49,7 @@ def _plain(node: Any) -> Any:
 
 
 def seal_of(mark: Path) -> Path:
-    """Where the checksums of the step lie that is done when `mark` is there."""
+    """Path of the checksums of the step that `mark` marks as done."""
     return mark.with_name(NAME if mark.name == "metrics.json" else f"{mark.stem}.{NAME}")
 
 
@@ -72,7 +72,7 @@ def seal(path: str | os.PathLike, files: Iterable[str | os.PathLike]) -> None:
 
 
 def sealed(path: str | os.PathLike) -> dict[Path, str]:
-    """What the checksums in `path` say: SHA-256 and bytes by file; InputProblem if it cannot be read."""
+    """Read the checksums in `path`: SHA-256 and bytes by file; InputProblem if it cannot be read."""
     path = Path(path)
     try:
         sums = json.loads(path.read_text(encoding="utf-8"))
@@ -85,7 +85,7 @@ def sealed(path: str | os.PathLike) -> dict[Path, str]:
 
 
 def damaged(seal: str | os.PathLike) -> Iterator[tuple[Path, str]]:
-    """Give each file of `seal` that is not what its step left, with what is wrong with it.
+    """Yield each file in `seal` that has changed since its step wrote it, with what is wrong with it.
 
     Raises
     ------
@@ -103,32 +103,32 @@ def damaged(seal: str | os.PathLike) -> Iterator[tuple[Path, str]]:
 
 
 def refuse_damaged(seal: str | os.PathLike) -> None:
-    """Raise InputProblem for a file of `seal` that is not what its step left; nothing is verified without `seal`."""
+    """Raise InputProblem for a file in `seal` that its step wrote differently; do nothing if `seal` does not exist."""
     if Path(seal).exists():
         for path, what in damaged(seal):
             raise InputProblem(path, what, AGAIN)
 
 
 def verified(path: str | os.PathLike, seal: str | os.PathLike | None = None) -> Path:
-    """Give `path` if it holds what its step left.
+    """Return `path` if the file is as its step wrote it.
 
     Parameters
     ----------
     path
-        A file that a step left.
+        A file that a step wrote.
     seal
-        The step's checksums; by default ``<name>.checksums.json`` beside it, else its folder's ``checksums.json``.
-        Where there are none, as beside a notebook that was executed by hand, nothing is verified.
+        The step's checksums; by default ``<name>.checksums.json`` next to it, else its folder's ``checksums.json``.
+        If there are none, as for a notebook that was executed by hand, nothing is verified.
 
     Raises
     ------
     lib.base.problems.InputProblem
-        If the file has changed since its step left it, or does not belong to that step.
+        If the file has changed since its step wrote it, or does not belong to that step.
     """
     path = Path(path)
     own = path.with_name(f"{path.stem}.{NAME}")
     seal = Path(seal) if seal else own if own.exists() else path.with_name(NAME)
-    if not seal.exists() or not path.exists():  # the caller says what it lacks
+    if not seal.exists() or not path.exists():  # the caller reports what is missing
         return path
     expected = sealed(seal).get(Path(os.path.abspath(path)))
     if expected is None or not _is(path, expected):
@@ -138,7 +138,7 @@ def verified(path: str | os.PathLike, seal: str | os.PathLike | None = None) -> 
 
 
 def _is(path: Path, expected: str) -> bool:
-    """Whether `path` has the bytes and the SHA-256 of a line of `sealed`; its size is compared first."""
+    """Whether `path` has the size and the SHA-256 in `expected`, a value of `sealed`; the size is compared first."""
     checksum, _, size = expected.partition(" ")
     status = path.stat()
     if size and status.st_size != int(size):
@@ -148,5 +148,5 @@ def _is(path: Path, expected: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _known(path: Path, *status: int) -> str:
-    """SHA-256 of `path`, read once for each `status` of the file."""
+    """SHA-256 of `path`, computed once for each `status` of the file."""
     return sha256(path)

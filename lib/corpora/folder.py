@@ -1,4 +1,4 @@
-"""What the adapters of all corpora do with the files of a corpus' folder: read their names, make the table of clips."""
+"""Read the file names in a corpus' folder and make the table of clips; used by the modules of all corpora."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ CLIP_COLUMNS = ["clip", "path", "corpus", "actor", "emotion", "sentence", "level
 def read_names(
     files: Iterable[Path], folder: Path, ending: str, read: Callable[[str], dict[str, Any] | None], title: str
 ) -> tuple[dict[Path, dict[str, Any]], list[InputProblem]]:
-    """What the names of video files state.
+    """Read what the names of video files state.
 
     Parameters
     ----------
     files
-        In `folder`. Those that start with a dot are passed over.
+        Files in `folder`. Those that start with a dot are skipped.
     ending
-        Of a video, e.g. ``.mp4``.
+        Suffix of a video, e.g. ``.mp4``.
     read
-        Gives the columns of `CLIP_COLUMNS` that a file's stem states, or None for a clip that the study does not use;
-        ValueError where the name is outside the scheme.
+        Returns the columns of `CLIP_COLUMNS` that a file's stem states, or None for a clip that the study does not use;
+        raises ValueError if the name does not follow the scheme.
     title
-        Of the corpus.
+        Title of the corpus.
 
     Returns
     -------
     tuple
-        The columns by file, and a problem for each file that is outside the scheme or there twice.
+        The columns by file, and a problem for each file that does not follow the scheme or is there twice.
     """
     stated: dict[Path, dict[str, Any]] = {}
     problems: list[InputProblem] = []
@@ -55,7 +55,7 @@ def read_names(
 
 
 def usable_clips(corpus: str, stated: dict[Path, dict[str, Any]]) -> tuple[pd.DataFrame, list[InputProblem]]:
-    """The table of those clips of `read_names` that can be opened, and the problems of the others."""
+    """The table of the clips from `read_names` that can be opened, and the problems of the others."""
     good, problems = usable(stated)
     rows = [{"clip": path.stem, "path": str(path), "corpus": corpus, **stated[path]} for path in good]
     return clip_table(rows), problems

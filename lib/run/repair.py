@@ -1,4 +1,4 @@
-"""What Snakemake does not see: a step's result that was deleted or damaged, or of whose settings it has no record."""
+"""Find results that Snakemake takes for up to date, although they are deleted, damaged or without recorded settings."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lib.base.problems import InputProblem
 from lib.study import Study
 from lib.study.steps import finished, stages
 
-#: What a step can lack as a whole, told once for all steps.
+#: What a whole step can lack; reported once for all steps.
 NO_CHECKSUMS = "has no checksums beside it"
 NO_RECORD = "has no record of its settings in .snakemake/metadata"
 
 
 def record(mark: Path) -> Path:
-    """Where Snakemake keeps the settings that `mark` was made with."""
+    """Path of Snakemake's record of the settings that `mark` was made with."""
     folder = workspace() / ".snakemake" / "metadata"
     name = urlsafe_b64encode(mark.relative_to(workspace()).as_posix().encode()).decode()
     longest = os.pathconf(workspace(), "PC_NAME_MAX") - 1
@@ -29,13 +29,13 @@ def record(mark: Path) -> Path:
 
 
 def to_repeat(study: Study) -> tuple[list[list[Path]], list[str], list[Path]]:
-    """What must be made again although Snakemake may take it for up to date; nothing is changed.
+    """List the steps that must run again although Snakemake may take them for up to date; nothing is changed.
 
     Returns
     -------
     tuple
-        The marks of the steps, a list for each stage that has some; one sentence for each file at fault, or for all
-        steps that lack the same; the files that are there and damaged.
+        The marks of the steps, one list for each stage with any; one sentence for each file at fault, or for all steps
+        that lack the same; the damaged files.
     """
     repeated, sentences, broken = [], [], []
     lacking: dict[str, list[Path]] = defaultdict(list)
@@ -65,7 +65,7 @@ def to_repeat(study: Study) -> tuple[list[list[Path]], list[str], list[Path]]:
 
 
 def _faults(mark: Path) -> list[tuple[Path, str]]:
-    """Each file of a step that is not what the step left, with what is wrong; none where it has no checksums."""
+    """Files of a step that have changed since it wrote them, with what is wrong; empty if it has no checksums."""
     seal = seal_of(mark)
     if not seal.exists():
         return []
@@ -76,7 +76,7 @@ def _faults(mark: Path) -> list[tuple[Path, str]]:
 
 
 def remove(files: list[Path]) -> None:
-    """Delete damaged `files`: a step that resumes would keep what it takes for its own."""
+    """Delete damaged `files`, since a step that resumes would keep them."""
     for path in files:
         with suppress(FileNotFoundError):
             path.unlink()

@@ -1,8 +1,8 @@
-"""Snakemake, once in a folder: ``python -m lib.run.workflow --cores 2 --config study=sample``, as `make` calls it.
+"""Run Snakemake, once in a workspace: ``python -m lib.run.workflow --cores 2 --config study=sample``, as `make` does.
 
-Snakemake's own lock outlives a Snakemake that is killed, and whoever starts it again must find out whether one
-is still at work. Here the system holds a lock for as long as Snakemake lives: a second run is refused with one
-sentence, and what a killed one left is unlocked by itself.
+Snakemake's own lock remains when Snakemake is killed, and the user must find out whether one is still running. Here a
+lock of the system lasts as long as the process: a second run is refused with one sentence, and after a killed run
+Snakemake's lock is removed.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ log = logging.getLogger("lib.run.workflow")
 
 
 @contextmanager
-def held() -> Iterator[IO[str]]:
-    """Hold the workspace's lock; the open file holds the number of Snakemake's process while it runs.
+def locked_workspace() -> Iterator[IO[str]]:
+    """Lock the workspace; the open file has the process id of Snakemake while it runs.
 
-    What a killed run has left at work is ended first: a job that is still importing notices nothing by itself.
+    Jobs that a killed run has left are ended first: a job that is still importing does not end by itself.
 
     Raises
     ------
@@ -72,9 +72,9 @@ def held() -> Iterator[IO[str]]:
 
 
 def running() -> str:
-    """The study that runs in the workspace on this machine, e.g. ``process 123``; empty where none does.
+    """The study that runs in the workspace on this machine, e.g. ``process 123``; empty if there is none.
 
-    Also one that Snakemake runs without `make`, which holds no lock of ours.
+    It also finds a Snakemake that was started without `make`, and so without our lock.
     """
     path = workspace() / ".snakemake" / "study.lock"
     try:
@@ -91,7 +91,7 @@ def running() -> str:
 
 
 def _locked(file: IO[str]) -> bool | str:
-    """Whether the lock is ours; the reason as text where the disk has no locks, and Snakemake's own has to do."""
+    """Whether this process has the lock; a reason as text if the disk has no locks (Snakemake's is then used)."""
     try:
         return locked(file)
     except OSError as error:  # some network disks
@@ -102,7 +102,7 @@ def _locked(file: IO[str]) -> bool | str:
 def snakemake(*arguments: str) -> list[str]:
     """Snakemake's command line for this checkout's workflow in the workspace."""
     files = ["--profile", str(ROOT / "workflow/profiles/default"), "--snakefile", str(ROOT / "workflow/Snakefile")]
-    # at the most nine tenths of the memory; Snakemake refuses a job that wants more than all
+    # nine tenths of the memory, but enough for one job; Snakemake refuses a job that needs more than the limit
     memory = max(int(0.9e-6 * available_memory()), LARGEST_JOB)
     limits = ["--resources", f"mem_mb={memory}"]
     if at_once := trainings_at_once():
@@ -111,7 +111,7 @@ def snakemake(*arguments: str) -> list[str]:
 
 
 def clean(folders: list[str], lock: IO[str]) -> int:
-    """Delete `folders` of the workspace and what Snakemake keeps; never the lock that is held.
+    """Delete `folders` of the workspace and Snakemake's files, but not our lock.
 
     Snakemake's records of settings stay: other studies need theirs, and those of deleted files decide nothing.
     """
@@ -124,12 +124,12 @@ def clean(folders: list[str], lock: IO[str]) -> int:
 
 
 def unlock(lock: IO[str]) -> None:
-    """Remove Snakemake's own lock if a killed run left it; raise InputProblem if it is somebody else's."""
+    """Remove Snakemake's own lock if a killed run left it; raise InputProblem if another process may have it."""
     locks = workspace() / ".snakemake" / "locks"
     if not any(locks.glob("*.lock")):
         return
     lock.seek(0)
-    if not lock.read():  # every run from here ended properly
+    if not lock.read():  # the last run from here ended properly
         raise InputProblem(
             workspace(),
             "is locked by a Snakemake that was started without `make`",
@@ -184,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run Snakemake with `arguments`, or ``clean FOLDER ...``; 1 and one sentence if a study is running here."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
-        with held() as lock:
+        with locked_workspace() as lock:
             arguments = sys.argv[1:] if arguments is None else arguments
             return clean(arguments[1:], lock) if arguments[:1] == ["clean"] else run(arguments, lock)
     except InputProblem as problem:

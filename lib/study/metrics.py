@@ -1,4 +1,4 @@
-"""Where a notebook's run lies, and the ``metrics.json`` that ends it."""
+"""The folder of a notebook's run, and the ``metrics.json`` that ends it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from lib.study import Study
 
 
 def run_folder(study: Study, notebook: str, out: str, run: str = "default") -> Path:
-    """Folder of a run, made if need be: `out`, or where the workflow puts it if `out` is empty."""
+    """Folder of a run, made if needed: `out`, or the workflow's folder if `out` is empty."""
     folder = in_workspace(out) if out else study.runs(notebook) / run
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers as Python's; not-a-number as null, which JSON can hold."""
+    """Convert NumPy's numbers to Python's, and NaN to None, which JSON can represent."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):
@@ -37,7 +37,7 @@ def _plain(value: Any) -> Any:
 
 
 def write_metrics(folder: Path, **metrics: Any) -> None:
-    """Write `metrics` as ``metrics.json``: the mark that a run is done, so always a notebook's last cell."""
+    """Write `metrics` as ``metrics.json``. It marks the run as done, so it is always in a notebook's last cell."""
     write_text(folder / "metrics.json", json.dumps(_plain(metrics), indent=1, allow_nan=False) + "\n")
     checksums = folder / NAME
     if checksums.exists():  # the runner deletes them: so the notebook was executed by hand, over a finished run

@@ -1,4 +1,4 @@
-"""What the trainings of a study measured and predicted, read from their runs."""
+"""Read the results and predictions of a study's trainings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lib.study import Study
 from lib.study.cells import Cell
 from lib.study.metrics import read_metrics
 
-#: Columns without which a table of predictions says nothing.
+#: Columns that every table of predictions must have.
 PREDICTED = ("emotion", "predicted", *PROBABILITIES)
 
 
@@ -40,7 +40,7 @@ def run_metrics(study: Study, run: Cell | Path) -> dict[str, Any]:
 
 
 def measures(study: Study, cells: Iterable[Cell]) -> pd.DataFrame:
-    """Table of what `cells` measured, one row per cell in their order.
+    """Table of the results of `cells`, one row per cell in their order.
 
     Returns
     -------
@@ -97,14 +97,14 @@ def history(study: Study, run: Cell | Path) -> pd.DataFrame:
 
 
 def transfer_predictions(study: Study, cell: Cell, rule: str) -> pd.DataFrame:
-    """Predictions of `cell` on the second corpus' windows by `rule`; for ``windows`` several rows a clip."""
+    """Predictions of `cell` on the second corpus' windows by `rule`; with ``windows`` several rows per clip."""
     if rule == study.settings["transfer_window_rule"]:
         return predictions(study, cell, "transfer")
     return _read(study, cell, f"transfer_predictions_{rule}.csv")
 
 
 def averaged(predictions: pd.DataFrame) -> pd.DataFrame:
-    """One row per clip, in the order of the clips: the probabilities' mean over its windows, and what they then say."""
+    """One row per clip, in the order of the clips: mean probabilities over its windows, and the emotion they give."""
     means = predictions.groupby("clip", sort=False)[PROBABILITIES].mean().round(6).reset_index()
     table = predictions.drop_duplicates("clip").drop(columns=PROBABILITIES).merge(means, on="clip", validate="1:1")
     table["predicted"] = [EMOTIONS[place] for place in table[PROBABILITIES].to_numpy().argmax(axis=1)]

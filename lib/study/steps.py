@@ -1,4 +1,4 @@
-"""The steps of a study in the order of the workflow, each by the file that says that it is done."""
+"""The steps of a study in the order of the workflow, each given by the file that marks it as done."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from lib.study.study import TRAINING, Study
 
 
 def stages(study: Study) -> list[list[Path]]:
-    """Mark of every step of `study`; those of a stage depend on earlier stages only, but for a training continued.
+    """The mark of every step of `study`, by stage. A step depends on earlier stages, or on the training it continues.
 
     The stages: clips, masked faces, sequences, trainings, predictions of other windows, notebooks that read, cards.
     """
     rules = study.sensitivity.transfer_rules if study.sensitivity else ()
     others = [rule for rule in rules if rule != study.settings["transfer_window_rule"]]
-    plans = [study, *(study.changed(cell.changed) for cell in study.trainings)]
-    plans += [study.changed({"transfer_window_rule": rule}) for rule in others]
+    variants = [study, *(study.changed(cell.changed) for cell in study.trainings)]
+    variants += [study.changed({"transfer_window_rule": rule}) for rule in others]
     names = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) if path.stem != TRAINING]
     folders = [study.runs(name) for name in names] + [in_workspace(f"papermill_runs/paper/{name}") for name in names]
     return [
         [study.data(corpus) / "clips.csv" for corpus in study.corpora],
-        _unique(plan.faces(corpus) / "faces.csv" for plan in plans for corpus in study.corpora),
-        _unique(plan.sequences(corpus) / "sequences.csv" for plan in plans for corpus in study.corpora),
+        _unique(variant.faces(corpus) / "faces.csv" for variant in variants for corpus in study.corpora),
+        _unique(variant.sequences(corpus) / "sequences.csv" for variant in variants for corpus in study.corpora),
         [study.training(cell) / "metrics.json" for cell in study.trainings],
         [study.training(study.sensitivity.cell) / f"transfer_predictions_{rule}.csv" for rule in others]
         if study.sensitivity
@@ -39,12 +39,12 @@ def stages(study: Study) -> list[list[Path]]:
 
 
 def finished(study: Study) -> bool:
-    """Whether the study was run to its end once, so that each of its steps was done."""
+    """Whether the study was run to its end once, so that all its steps were done."""
     return (study.runs("12_verdicts") / "default" / "metrics.json").exists()
 
 
 def verify_results(study: Study) -> None:
-    """Raise InputProblem for anything that the runs of `study`, its notebooks and cards left and that has changed."""
+    """Raise InputProblem if a file of the runs, notebooks or cards of `study` has changed since it was written."""
     for marks in stages(study)[3:]:
         for mark in marks:
             refuse_damaged(seal_of(mark))
