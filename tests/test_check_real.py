@@ -1,4 +1,4 @@
-"""The command that sets our masked faces beside OpenFace's."""
+"""The command that compares our masked faces with OpenFace's."""
 
 import zipfile
 
@@ -77,7 +77,7 @@ def test_a_folder_without_reference_and_one_with_a_broken_clip(clip, tmp_path, m
     assert "FAIL: every clip can be read" in said and "git lfs pull" in said
 
 
-def test_a_folder_without_clips_is_told(tmp_path, capsys):
+def test_a_folder_without_clips_is_reported(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
     assert "it holds no clips" in capsys.readouterr().err
 

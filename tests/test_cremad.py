@@ -118,7 +118,7 @@ def test_no_corpus_is_one_clear_sentence(tmp_path):
         cremad.list_clips(tmp_path)
 
 
-def test_a_pointer_is_told_from_a_file(tmp_path):
+def test_a_pointer_is_distinguished_from_a_file(tmp_path):
     path = tmp_path / "clip.flv"
     path.write_text(POINTER.format("0f" * 32))
     assert read_pointer(path).bytes == 265922 and read_pointer(path).sha256 == "0f" * 32

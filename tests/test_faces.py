@@ -51,7 +51,7 @@ def fine(clips):
 
 
 def contents(folder):
-    """All finished files. (A kill in mid-write leaves a temporary folder beside them.)"""
+    """All finished files. (A process killed while writing leaves a temporary folder next to them.)"""
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.npz")) if path.is_file()}
 
 

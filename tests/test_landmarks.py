@@ -51,7 +51,7 @@ def test_rendered_faces_are_found_near_their_true_landmarks(tracker, take):
 
 
 @needs_models
-def test_a_frame_without_a_face_is_told_and_the_face_is_found_again(tracker, take):
+def test_a_frame_without_a_face_is_reported_and_the_face_is_found_again(tracker, take):
     frames, _ = take
     grey = np.full_like(frames[0], 128)
     noise = np.random.default_rng([2021, 6]).integers(0, 256, frames[0].shape, np.uint8)

@@ -277,7 +277,7 @@ def test_full_disk_is_one_problem_and_nothing_finished_is_lost(site, tmp_path, m
     assert (tmp_path / "first").read_bytes() == noise(400_000)
 
 
-def test_too_little_room_is_told_before_anything_starts(tmp_path):
+def test_too_little_disk_space_is_reported_before_anything_starts(tmp_path):
     with pytest.raises(InputProblem, match=r"needs 1000000000\.0 GB, and .* are free; free another .* with --to"):
         files.check_space(tmp_path / "not" / "yet", 1e18)
     files.check_space(tmp_path, 0)

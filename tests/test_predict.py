@@ -217,7 +217,7 @@ def test_windows_before_and_after_a_cut_are_answered(tmp_path, people, tracker, 
 
 @pytest.fixture(scope="module")
 def real_clips():
-    """Real clips beside the checkout, or those that REAL_DATA names."""
+    """Real clips next to the checkout, or those that REAL_DATA names."""
     folder = Path(os.environ.get("REAL_DATA") or ROOT.parent / "shared" / "data")
     clips = sorted([*folder.glob("cremad/VideoFlash/*.flv"), *folder.glob("ravdess/Actor_*/*.mp4")])
     if not clips:

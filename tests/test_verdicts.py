@@ -43,7 +43,7 @@ def usual(tmp_path_factory):
 
 
 @pytest.fixture
-def study(usual, tmp_path, monkeypatch):
+def make_study(usual, tmp_path, monkeypatch):
     """Give the study, changed; its workspace is empty."""
     monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
     return lambda **changes: loaded(tmp_path, **changes) if changes else usual
@@ -237,20 +237,20 @@ def even(count, total, actors=10):
     return right(count, total, actors=actors)
 
 
-def test_the_margin_belongs_to_reproduced(study):
-    plan = study()
-    for cell, count in zip(repeats(plan, 6), (740, 750, 760), strict=True):
-        write(plan, cell, even(count, 1000))
+def test_the_margin_belongs_to_reproduced(make_study):
+    study = make_study()
+    for cell, count in zip(repeats(study, 6), (740, 750, 760), strict=True):
+        write(study, cell, even(count, 1000))
     expected = [
         (80, "reproduced", False),
         (70, "reproduced", False),
         (80.01, "not reproduced", False),
         (69.99, "not reproduced", False),
     ]
-    rows = judged_all(plan, [replace(ENTRY["T01"], paper=value) for value, _, _ in expected])
+    rows = judged_all(study, [replace(ENTRY["T01"], paper=value) for value, _, _ in expected])
     assert rows[["paper", "verdict", "close"]].apply(tuple, axis=1).tolist() == expected
     assert (rows["ours"] == 75).all() and np.allclose(rows["difference"], 75 - rows["paper"])
-    row = judged(plan, ENTRY["T01"], paper=77.51)
+    row = judged(study, ENTRY["T01"], paper=77.51)
     assert row["low"] < 75 < row["high"] < 80
     assert re.search(
         r"75.00 % \(95 % interval .*3 seeds from 74.00 to 76.00, protocol paper\), "
@@ -260,11 +260,11 @@ def test_the_margin_belongs_to_reproduced(study):
 
 
 @pytest.mark.parametrize(("paper_says", "close"), [(77.5, True), (72.5, True), (77.51, False)])
-def test_close_is_half_the_margin(study, paper_says, close):
-    plan = study()
-    for cell in repeats(plan, 6):
-        write(plan, cell, even(750, 1000))
-    row = judged(plan, ENTRY["T01"], paper=paper_says)
+def test_close_is_half_the_margin(make_study, paper_says, close):
+    study = make_study()
+    for cell in repeats(study, 6):
+        write(study, cell, even(750, 1000))
+    row = judged(study, ENTRY["T01"], paper=paper_says)
     assert row[["verdict", "close"]].tolist() == ["reproduced", close]
 
 
@@ -277,31 +277,31 @@ def test_close_is_half_the_margin(study, paper_says, close):
         ((740, 750, 760), 60, "not reproduced"),
     ],
 )
-def test_what_is_known_too_badly_cannot_be_tested(study, counts, paper_says, verdict):
-    plan = study()
-    for cell, count in zip(repeats(plan, 6), counts, strict=True):
-        write(plan, cell, even(count, 1000))
-    row = judged(plan, ENTRY["T01"], paper=paper_says)
+def test_what_is_known_too_badly_cannot_be_tested(make_study, counts, paper_says, verdict):
+    study = make_study()
+    for cell, count in zip(repeats(study, 6), counts, strict=True):
+        write(study, cell, even(count, 1000))
+    row = judged(study, ENTRY["T01"], paper=paper_says)
     assert (row["verdict"], row["ours"], row["close"]) == (verdict, 75, False)
     assert ("too wide to tell" in row["reason"]) == (verdict == "cannot be tested")
 
 
-def test_the_margin_is_decimal(study):
-    plan = study()
-    for cell in repeats(plan, 5):
-        write(plan, cell, even(604, 1000))
+def test_the_margin_is_decimal(make_study):
+    study = make_study()
+    for cell in repeats(study, 5):
+        write(study, cell, even(604, 1000))
     assert 65.4 - 60.4 > 5  # in binary fractions
-    assert judged(plan, ENTRY["T03"], paper=65.4)["verdict"] == "reproduced"
+    assert judged(study, ENTRY["T03"], paper=65.4)["verdict"] == "reproduced"
 
 
 @pytest.mark.parametrize("rule", ["value", "below"])
-def test_nearer_to_the_paper_is_never_worse(study, rule):
-    plan = study()
+def test_nearer_to_the_paper_is_never_worse(make_study, rule):
+    study = make_study()
     found = []
     for count in range(0, 1001, 25):
-        for cell in repeats(plan, 6):
-            write(plan, cell, even(count, 1000))
-        found.append(judged(plan, replace(ENTRY["T01"], rule=rule, paper=52.0))[["ours", "verdict", "close"]])
+        for cell in repeats(study, 6):
+            write(study, cell, even(count, 1000))
+        found.append(judged(study, replace(ENTRY["T01"], rule=rule, paper=52.0))[["ours", "verdict", "close"]])
     table = pd.DataFrame(found)
     off = (table["ours"] - 52).abs() if rule == "value" else (52 - table["ours"]).clip(lower=0)
     ordered = table.assign(off=off).sort_values("off", kind="stable")
@@ -310,84 +310,84 @@ def test_nearer_to_the_paper_is_never_worse(study, rule):
     assert (table["verdict"].iloc[-1] == "reproduced") == (rule == "below")
 
 
-def test_each_seed_weighs_the_same(study):
-    plan = study()
-    small, *large = repeats(plan, 6, "actor")
-    write(plan, small, right(10, 10))
+def test_each_seed_weighs_the_same(make_study):
+    study = make_study()
+    small, *large = repeats(study, 6, "actor")
+    write(study, small, right(10, 10))
     for cell in large:
-        write(plan, cell, right(15, 30))
-    row = judged(plan, ENTRY["X01"])
+        write(study, cell, right(15, 30))
+    row = judged(study, ENTRY["X01"])
     assert row["ours"] == pytest.approx(200 / 3)
-    write(plan, small, right(30, 30))
-    assert judged(plan, ENTRY["X01"])["ours"] == row["ours"]
+    write(study, small, right(30, 30))
+    assert judged(study, ENTRY["X01"])["ours"] == row["ours"]
 
 
-def test_one_training_takes_the_spread_of_its_networks_seeds(study):
+def test_one_training_takes_the_spread_of_its_networks_seeds(make_study):
     """A row of Table 1 that is trained once: sure only as far as the repeated network of as many layers agrees."""
-    plan = study()
-    cell = plan.grid[6]  # 5 layers at 0.00001, the shorter one
-    write(plan, cell, even(730, 1000))
-    assert "no three seeds of its network" in untested(judged(study(uncertainty=None), ENTRY["T04d"]))
-    for repeated, count in zip(repeats(plan, 5), (590, 600, 610), strict=True):
-        write(plan, repeated, even(count, 1000))
-    row = judged(plan, ENTRY["T04d"])
+    study = make_study()
+    cell = study.grid[6]  # 5 layers at 0.00001, the shorter one
+    write(study, cell, even(730, 1000))
+    assert "no three seeds of its network" in untested(judged(make_study(uncertainty=None), ENTRY["T04d"]))
+    for repeated, count in zip(repeats(study, 5), (590, 600, 610), strict=True):
+        write(study, repeated, even(count, 1000))
+    row = judged(study, ENTRY["T04d"])
     assert row[["ours", "verdict"]].tolist() == [73, "reproduced"] and "one training" in row["reason"]
-    for repeated, count in zip(repeats(plan, 5), (500, 600, 700), strict=True):
-        write(plan, repeated, even(count, 1000))
-    assert judged(plan, ENTRY["T04d"])["verdict"] == "cannot be tested"
+    for repeated, count in zip(repeats(study, 5), (500, 600, 700), strict=True):
+        write(study, repeated, even(count, 1000))
+    assert judged(study, ENTRY["T04d"])["verdict"] == "cannot be tested"
 
 
-def test_recall_and_precision_count_their_emotion_only(study):
-    plan = study()
-    for cell in repeats(plan, 6):
+def test_recall_and_precision_count_their_emotion_only(make_study):
+    study = make_study()
+    for cell in repeats(study, 6):
         write(
-            plan,
+            study,
             cell,
             table(["fear"] * 100 + ["sad"] * 900, (["fear"] * 7 + ["sad"] * 3) * 10 + ["sad"] * 860 + ["fear"] * 40),
         )
-    assert judged(plan, ENTRY["F05b"])["ours"] == 70
-    assert judged(plan, ENTRY["F05a"])["ours"] == pytest.approx(100 * 70 / 110)
-    assert "no sequence shows the emotion" in untested(judged(plan, ENTRY["F04b"]))
-    assert "no sequence is called the emotion" in untested(judged(plan, ENTRY["F04a"]))
+    assert judged(study, ENTRY["F05b"])["ours"] == 70
+    assert judged(study, ENTRY["F05a"])["ours"] == pytest.approx(100 * 70 / 110)
+    assert "no sequence shows the emotion" in untested(judged(study, ENTRY["F04b"]))
+    assert "no sequence is called the emotion" in untested(judged(study, ENTRY["F04a"]))
 
 
-def test_losses_and_the_training_part(study):
-    plan = study()
-    for cell, count in zip(repeats(plan, 6), (940, 950, 960), strict=True):
-        write(plan, cell, even(count, 1000))
-    loss, accuracy = (judged(plan, ENTRY[f"T04.6.0.0001.50.{name}"]) for name in ("test_loss", "train_accuracy"))
+def test_losses_and_the_training_part(make_study):
+    study = make_study()
+    for cell, count in zip(repeats(study, 6), (940, 950, 960), strict=True):
+        write(study, cell, even(count, 1000))
+    loss, accuracy = (judged(study, ENTRY[f"T04.6.0.0001.50.{name}"]) for name in ("test_loss", "train_accuracy"))
     assert loss["ours"] == pytest.approx(0.7) and loss["verdict"] == "reproduced"  # that of metrics.json
     assert accuracy["ours"] == pytest.approx(95) and accuracy["verdict"] == "reproduced"  # the checkpoint's epoch
-    assert judged(plan, ENTRY["T04.6.0.0001.50.train_loss"])["ours"] == 0.5
+    assert judged(study, ENTRY["T04.6.0.0001.50.train_loss"])["ours"] == 0.5
 
 
-def test_the_second_table_of_rows_is_the_one_in_its_place(study):
+def test_the_second_table_of_rows_is_the_one_in_its_place(make_study):
     """75 epochs of Table 1 are the longer of the two trainings."""
-    plan = study()
-    for cell in repeats(plan, 6):
-        write(plan, cell, even(500, 1000))
+    study = make_study()
+    for cell in repeats(study, 6):
+        write(study, cell, even(500, 1000))
     for row, count in ((8, 100), (9, 200)):
-        write(plan, plan.grid[row], even(count, 400))
-    assert [judged(plan, ENTRY[name])["ours"] for name in ("T08a", "T08b")] == [25, 50]
+        write(study, study.grid[row], even(count, 400))
+    assert [judged(study, ENTRY[name])["ours"] for name in ("T08a", "T08b")] == [25, 50]
 
 
-def test_the_best_network_is_chosen_on_the_first_corpus(study):
-    plan = study()
+def test_the_best_network_is_chosen_on_the_first_corpus(make_study):
+    study = make_study()
     for layers, tested, validated, transferred in ((5, 20, 10, 10), (6, 30, 15, 20), (7, 25, 35, 30)):
-        for cell in repeats(plan, layers):
-            write(plan, cell, right(tested), right(validated), right(transferred))
-    found = judged_all(plan, [ENTRY[name] for name in ("A01a", "A01b", "A02a", "A02b")])
+        for cell in repeats(study, layers):
+            write(study, cell, right(tested), right(validated), right(transferred))
+    found = judged_all(study, [ENTRY[name] for name in ("A01a", "A01b", "A02a", "A02b")])
     assert found["ours"].tolist() == [75, 62.5, 50, 75]
 
 
 # Leads
 
 
-def networks(plan, **counts):
+def networks(study, **counts):
     """Write all repeats of each network; `counts` are right ones of 200, of 20 actors, by l5, l6, l7."""
     for name, count in counts.items():
-        for cell in repeats(plan, int(name[1])):
-            write(plan, cell, right(count, 200, actors=20))
+        for cell in repeats(study, int(name[1])):
+            write(study, cell, right(count, 200, actors=20))
 
 
 @pytest.mark.parametrize(
@@ -399,55 +399,55 @@ def networks(plan, **counts):
         (100, 150, "not reproduced", "lies below 0"),
     ],
 )
-def test_a_lead_counts_when_its_interval_lies_above_nothing(study, sixth, seventh, verdict, place):
-    plan = study()
-    networks(plan, l6=sixth, l7=seventh)
-    row = judged(plan, ENTRY["T10"])
+def test_a_lead_counts_when_its_interval_lies_above_nothing(make_study, sixth, seventh, verdict, place):
+    study = make_study()
+    networks(study, l6=sixth, l7=seventh)
+    row = judged(study, ENTRY["T10"])
     assert (row["verdict"], row["ours"]) == (verdict, (sixth - seventh) / 2)
     assert place in row["reason"] and not row["close"]
 
 
-def test_of_three_networks_the_smallest_lead_counts(study):
-    plan = study()
-    networks(plan, l5=60, l6=150, l7=150)
-    row = judged(plan, ENTRY["T09a"])
+def test_of_three_networks_the_smallest_lead_counts(make_study):
+    study = make_study()
+    networks(study, l5=60, l6=150, l7=150)
+    row = judged(study, ENTRY["T09a"])
     assert (row["ours"], row["verdict"]) == (0, "not reproduced")
-    networks(plan, l7=110)
-    row = judged(plan, ENTRY["T09a"])
+    networks(study, l7=110)
+    row = judged(study, ENTRY["T09a"])
     assert (row["ours"], row["verdict"]) == (20, "reproduced")
     assert "6-layer 75.00 %, 7-layer 55.00 %, 5-layer 30.00 %" in row["reason"]
 
 
-def test_networks_are_compared_as_everywhere(study):
-    plan = study()
+def test_networks_are_compared_as_everywhere(make_study):
+    study = make_study()
     rng = np.random.default_rng([5])
     pooled = {6: [], 7: []}
-    for seed, (first, second) in enumerate(zip(repeats(plan, 6), repeats(plan, 7), strict=True)):
+    for seed, (first, second) in enumerate(zip(repeats(study, 6), repeats(study, 7), strict=True)):
         emotions = rng.choice(EMOTIONS, 120)
         for layers, cell in ((6, first), (7, second)):
             made = table(emotions, rng.choice(EMOTIONS, 120), actors=12)
-            write(plan, cell, made)
+            write(study, cell, made)
             pooled[layers].append(made.assign(seed=seed))
-    row, compared = judged(plan, ENTRY["T10"]), uncertainty.compare(*map(pd.concat, pooled.values()))
+    row, compared = judged(study, ENTRY["T10"]), uncertainty.compare(*map(pd.concat, pooled.values()))
     assert row[["ours", "low", "high"]].tolist() == pytest.approx([compared[k] for k in ("points", "low", "high")])
 
 
-def test_a_lead_that_seeds_dispute_is_not_reproduced(study):
+def test_a_lead_that_seeds_dispute_is_not_reproduced(make_study):
     """6 layers lead by 10 points on average: by 15 under two seeds, and not at all under the third."""
-    plan = study()
-    for cell, count in zip(repeats(plan, 6), (800, 800, 650), strict=True):
-        write(plan, cell, right(count, 1000, actors=20))
-    for cell in repeats(plan, 7):
-        write(plan, cell, right(650, 1000, actors=20))
-    row = judged(plan, ENTRY["T10"])
+    study = make_study()
+    for cell, count in zip(repeats(study, 6), (800, 800, 650), strict=True):
+        write(study, cell, right(count, 1000, actors=20))
+    for cell in repeats(study, 7):
+        write(study, cell, right(650, 1000, actors=20))
+    row = judged(study, ENTRY["T10"])
     assert row[["ours", "verdict"]].tolist() == [10, "not reproduced"] and "holds 0" in row["reason"]
-    write(plan, repeats(plan, 6)[2], right(800, 1000, actors=20))
-    assert judged(plan, ENTRY["T10"])["verdict"] == "reproduced"
+    write(study, repeats(study, 6)[2], right(800, 1000, actors=20))
+    assert judged(study, ENTRY["T10"])["verdict"] == "reproduced"
 
 
-def test_one_training_of_each_network_has_no_order(study):
+def test_one_training_of_each_network_has_no_order(make_study):
     """However large the lead: another seed might turn it round."""
-    single = study(uncertainty={**PLAN, "seeds": [2021], "protocols": {"paper": 1}})
+    single = make_study(uncertainty={**PLAN, "seeds": [2021], "protocols": {"paper": 1}})
     for layers, count in ((6, 200), (7, 20)):
         for cell in repeats(single, layers):
             write(single, cell, right(count, 200, actors=20))
@@ -455,42 +455,42 @@ def test_one_training_of_each_network_has_no_order(study):
         assert "it takes 3 seeds under protocol paper, the study has 1" in untested(judged(single, ENTRY[name]))
 
 
-def test_rows_of_the_grid_are_compared_where_the_study_repeats_them(study):
-    plan = study(uncertainty={**PLAN, "cells": [GRID[4], GRID[5]]})
+def test_rows_of_the_grid_are_compared_where_the_study_repeats_them(make_study):
+    study = make_study(uncertainty={**PLAN, "cells": [GRID[4], GRID[5]]})
     for layers, count in ((7, 160), (6, 120), (5, 80)):
-        for cell in (c for c in plan.trainings if c.layers == layers):
-            write(plan, cell, right(count, 200, actors=20))
-    assert "it takes 3 seeds under protocol paper, the study has 1" in untested(judged(plan, ENTRY["T09b"]))
-    row = judged(plan, ENTRY["T09b"], networks=[7, 6])
+        for cell in (c for c in study.trainings if c.layers == layers):
+            write(study, cell, right(count, 200, actors=20))
+    assert "it takes 3 seeds under protocol paper, the study has 1" in untested(judged(study, ENTRY["T09b"]))
+    row = judged(study, ENTRY["T09b"], networks=[7, 6])
     assert row[["ours", "verdict"]].tolist() == [20, "reproduced"]
 
 
-def test_the_order_of_the_frames(study):
-    plan = study(uncertainty={**PLAN, "controls": {"layers": 6, "shuffled": 3}})
-    for cells, count in ((repeats(plan, 6), 160), (plan.controls, 120)):
+def test_the_order_of_the_frames(make_study):
+    study = make_study(uncertainty={**PLAN, "controls": {"layers": 6, "shuffled": 3}})
+    for cells, count in ((repeats(study, 6), 160), (study.controls, 120)):
         for cell in cells:
-            write(plan, cell, right(count, 200, actors=20))
-    row = judged(plan, ENTRY["X04"])
+            write(study, cell, right(count, 200, actors=20))
+    row = judged(study, ENTRY["X04"])
     assert row[["ours", "verdict"]].tolist() == [20, "reproduced"]
     assert "6-layer on filmed frames 80.00 %, 6-layer on shuffled frames 60.00 %" in row["reason"]
 
 
-def test_other_sequences_are_not_compared(study):
-    plan = study()
-    networks(plan, l6=100)
-    for cell in repeats(plan, 7):
-        write(plan, cell, right(100, 180, actors=20))
+def test_other_sequences_are_not_compared(make_study):
+    study = make_study()
+    networks(study, l6=100)
+    for cell in repeats(study, 7):
+        write(study, cell, right(100, 180, actors=20))
     with pytest.raises(InputProblem, match="7-layer.* was not tested on the sequences of 6-layer"):
-        judged(plan, ENTRY["T10"])
+        judged(study, ENTRY["T10"])
 
 
-def test_the_order_of_the_rows_says_nothing(study):
-    plan = study()
-    networks(plan, l6=150, l7=120)
-    before = judged(plan, ENTRY["T10"])
-    for cell in repeats(plan, 7):
-        write(plan, cell, right(120, 200, actors=20)[::-1])
-    assert judged(plan, ENTRY["T10"]).equals(before)
+def test_the_order_of_the_rows_says_nothing(make_study):
+    study = make_study()
+    networks(study, l6=150, l7=120)
+    before = judged(study, ENTRY["T10"])
+    for cell in repeats(study, 7):
+        write(study, cell, right(120, 200, actors=20)[::-1])
+    assert judged(study, ENTRY["T10"]).equals(before)
 
 
 def by_recall(**recalls):
@@ -499,84 +499,84 @@ def by_recall(**recalls):
     return table(*zip(*rows, strict=True), actors=10)
 
 
-def test_hardest_and_easiest(study):
-    plan = study()
+def test_hardest_and_easiest(make_study):
+    study = make_study()
     made = by_recall(angry=80, disgust=85, fear=40, happy=95, neutral=45, sad=70)
-    for cell in repeats(plan, 6):
-        write(plan, cell, made)
-    row = judged(plan, ENTRY["F07b"], emotions=["fear", "neutral"])
+    for cell in repeats(study, 6):
+        write(study, cell, made)
+    row = judged(study, ENTRY["F07b"], emotions=["fear", "neutral"])
     assert (row["verdict"], row["ours"]) == ("reproduced", 25)
     assert "recalls fear 40.0, neutral 45.0, sad 70.0" in row["reason"]
-    assert judged(plan, ENTRY["F07b"])[["verdict", "ours"]].tolist() == ["not reproduced", -30]
-    assert judged(plan, ENTRY["F07b"], emotions=["fear", "sad"])["ours"] == -25
-    row = judged(plan, ENTRY["F07c"])
+    assert judged(study, ENTRY["F07b"])[["verdict", "ours"]].tolist() == ["not reproduced", -30]
+    assert judged(study, ENTRY["F07b"], emotions=["fear", "sad"])["ours"] == -25
+    row = judged(study, ENTRY["F07c"])
     assert row[["verdict", "ours"]].tolist() == ["reproduced", 10] and "recalls happy 95.0, dis" in row["reason"]
 
 
-def test_confusions_among_all_and_among_one(study):
-    plan = study()
+def test_confusions_among_all_and_among_one(make_study):
+    study = make_study()
     emotions = ["sad"] * 100 + ["angry"] * 40 + ["happy"] * 60
     predicted = ["sad"] * 60 + ["fear"] * 30 + ["neutral"] * 10 + ["angry"] * 20 + ["fear"] * 16 + ["sad"] * 4
     made = table(emotions, predicted + ["happy"] * 60, actors=10)
-    for cell in repeats(plan, 6):
-        write(plan, cell, made)
-    row = judged(plan, ENTRY["F08"])
+    for cell in repeats(study, 6):
+        write(study, cell, made)
+    row = judged(study, ENTRY["F08"])
     assert row[["verdict", "ours"]].tolist() == ["reproduced", 7]  # 30 less 16 of 200
-    row = judged(plan, ENTRY["R08"])
+    row = judged(study, ENTRY["R08"])
     assert row[["verdict", "ours"]].tolist() == ["reproduced", 30]  # 16 less 4 of 40
-    row = judged(plan, ENTRY["F08"], emotions=["angry", "fear"])
+    row = judged(study, ENTRY["F08"], emotions=["angry", "fear"])
     assert (
         row["verdict"] == "not reproduced"
         and "most often sad for fear, 15.00 %, angry for fear 8.00 %" in row["reason"]
     )
 
 
-def test_the_best_cell_of_the_grid_takes_every_cell_under_every_seed(study):
-    plan = study()
-    for cell in plan.trainings:
-        write(plan, cell, right(150 if cell.layers == 6 else 100, 200, actors=20))
-    assert "the study has 1" in untested(judged(plan, ENTRY["N06a"]))
-    lacking = study(grid=GRID[:-1])
+def test_the_best_cell_of_the_grid_takes_every_cell_under_every_seed(make_study):
+    study = make_study()
+    for cell in study.trainings:
+        write(study, cell, right(150 if cell.layers == 6 else 100, 200, actors=20))
+    assert "the study has 1" in untested(judged(study, ENTRY["N06a"]))
+    incomplete = make_study(grid=GRID[:-1])
     assert "Table 1 has 2 trainings of 7 layers at 0.00001, the study's grid 1" in untested(
-        judged(lacking, ENTRY["T08c"])
+        judged(incomplete, ENTRY["T08c"])
     )
 
 
 # What is missing
 
 
-def test_a_study_without_the_trainings_leaves_claims_untested(study):
-    plan = study()
-    networks(plan, l6=100)
-    strict = verdicts.judge(plan, rulebook.Rulebook((ENTRY["T01"],), ())).iloc[0]
+def test_a_study_without_the_trainings_leaves_claims_untested(make_study):
+    study = make_study()
+    networks(study, l6=100)
+    strict = verdicts.judge(study, rulebook.Rulebook((ENTRY["T01"],), ())).iloc[0]
     assert untested(strict) == "it takes 5 seeds under protocol paper, the study has 3"
-    assert untested(judged(plan, ENTRY["P14"])) == "it takes 3 seeds under protocol clip, the study has 0"
-    assert untested(judged(plan, ENTRY["X01"])).startswith("not done: 6-layer_lr-0.001_epochs-20_")
-    assert untested(judged(plan, ENTRY["A01a"])).startswith("not done: 5-layer_lr-0.001_epochs-20 and 2 more")
-    assert "no training of 6 layers" in untested(judged(study(uncertainty=None), ENTRY["T01"]))
-    elsewhere = study(assumptions={"split_protocol": "actor"})
+    assert untested(judged(study, ENTRY["P14"])) == "it takes 3 seeds under protocol clip, the study has 0"
+    assert untested(judged(study, ENTRY["X01"])).startswith("not done: 6-layer_lr-0.001_epochs-20_")
+    assert untested(judged(study, ENTRY["A01a"])).startswith("not done: 5-layer_lr-0.001_epochs-20 and 2 more")
+    assert "no training of 6 layers" in untested(judged(make_study(uncertainty=None), ENTRY["T01"]))
+    elsewhere = make_study(assumptions={"split_protocol": "actor"})
     assert untested(judged(elsewhere, ENTRY["T04d"])) == "the study's grid is not under protocol paper"
 
 
-def test_one_actor_gives_no_lead(study):
-    plan = study()
+def test_one_actor_gives_no_lead(make_study):
+    study = make_study()
     for layers in (6, 7):
-        for cell in repeats(plan, layers):
-            write(plan, cell, right(20 + layers, actors=1))
-    assert untested(judged(plan, ENTRY["T10"])) == "there are too few actors for the interval of a lead"
-    row = judged(plan, ENTRY["T01"], paper=65)
+        for cell in repeats(study, layers):
+            write(study, cell, right(20 + layers, actors=1))
+    assert untested(judged(study, ENTRY["T10"])) == "there are too few actors for the interval of a lead"
+    row = judged(study, ENTRY["T01"], paper=65)
     assert "too few actors" in untested(row)
 
 
-def test_a_finished_run_without_its_predictions_is_an_error(study):
-    plan = study()
-    networks(plan, l6=100)
-    (plan.training(repeats(plan, 6)[0]) / "predictions.csv").unlink()
+def test_a_finished_run_without_its_predictions_is_an_error(make_study):
+    study = make_study()
+    networks(study, l6=100)
+    (study.training(repeats(study, 6)[0]) / "predictions.csv").unlink()
     with pytest.raises(InputProblem, match="predictions.csv"):
-        judged(plan, ENTRY["T01"])
+        judged(study, ENTRY["T01"])
 
 
-def test_the_whole_file_on_a_whole_study(study):
+def test_the_whole_file_on_a_whole_study(make_study):
     """A study with five seeds of everything, as paper-full, leaves only what no training can settle.
 
     With every row of Table 1 trained once it leaves their orders, too.
@@ -587,7 +587,7 @@ def test_the_whole_file_on_a_whole_study(study):
         "protocols": {"paper": 5, "clip": 5, "actor": 5},
         "controls": {"layers": 6, "shuffled": 5},
     }
-    full = study(uncertainty={**PLAN, **repeated, "grid": 5})
+    full = make_study(uncertainty={**PLAN, **repeated, "grid": 5})
     rng = np.random.default_rng([6])
     emotions = np.resize(EMOTIONS, 240)
     for cell in full.trainings:
@@ -597,7 +597,7 @@ def test_the_whole_file_on_a_whole_study(study):
     known = found["ours"].notna()
     never = set(found.loc[found["rule"] == "untestable", "id"])
     assert set(found.loc[~known, "id"]) == never
-    once = verdicts.judge(study(uncertainty={**PLAN, **repeated}))
+    once = verdicts.judge(make_study(uncertainty={**PLAN, **repeated}))
     single = {"T08c", "T08d", "T09c", "N06a", "N06b"}
     assert set(once.loc[once["ours"].isna(), "id"]) == single | never
     assert found.loc[known, ["low", "high"]].notna().all(axis=None)
@@ -608,5 +608,5 @@ def test_the_whole_file_on_a_whole_study(study):
     ran = verdicts.runs(found)
     assert (ran["ran"] == "yes").sum() == known.sum()
     assert not ran.astype(str).apply(lambda column: column.str.contains("reproduced")).any(axis=None)
-    none = verdicts.judge(study(uncertainty=None, study="empty"))
+    none = verdicts.judge(make_study(uncertainty=None, study="empty"))
     assert (none["verdict"] == "cannot be tested").all() and not none["close"].any()

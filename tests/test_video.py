@@ -94,7 +94,7 @@ def test_original_clips_decode_whole(real_data, clip, frames):
     assert sum(1 for _ in read_frames(real_data / clip)) == frames
 
 
-def test_an_original_clip_cut_short_is_told(real_data, tmp_path):
+def test_an_original_clip_cut_short_is_reported(real_data, tmp_path):
     whole = (real_data / "cremad/VideoFlash/1001_DFA_ANG_XX.flv").read_bytes()
     path = tmp_path / "1001_DFA_ANG_XX.flv"
     path.write_bytes(whole[: len(whole) // 2])

@@ -1,4 +1,4 @@
-"""What masking costs beside decoding alone: ``python tests/benchmarks/bench_masking.py``.
+"""The time of masking compared with decoding only: ``python tests/benchmarks/bench_masking.py``.
 
 Times are CPU milliseconds a frame of one process, so that another program's load counts little; decoding and
 masking the same clip alternate, and a ratio is the median over the rounds. Peak memory is measured in a process

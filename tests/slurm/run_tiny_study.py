@@ -25,7 +25,7 @@ COMPARED = ("metrics.json", "predictions.csv", "transfer_predictions.csv", "hist
 
 @contextlib.contextmanager
 def study(workspace: Path, profile: str, *options: str) -> Iterator[subprocess.Popen]:
-    """Start the tiny study in `workspace`, with its output in a log beside; interrupt it if the block ends early."""
+    """Start the tiny study in `workspace`, log its output next to it; interrupt it if the block ends early."""
     command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(ROOT / "workflow/profiles" / profile)]
     command += ["--snakefile", str(ROOT / "workflow/Snakefile"), "--directory", str(workspace)]
     # only the variable says where the workspace is: the jobs see it or their files lie elsewhere
