@@ -99,7 +99,7 @@ def test_steps_without_checksums_run_again(tiny, tmp_path):
     for path in tmp_path.rglob("*checksums.json"):
         path.unlink()
     repeated, (sentence,), broken = repair.to_repeat(tiny)
-    assert repeated == stages(tiny) and "no checksums beside it" in sentence and broken == []
+    assert repeated == stages(tiny) and "no checksums next to it" in sentence and broken == []
 
 
 def test_committed_cards_of_a_clone_are_no_reason_to_run_anything(tiny, tmp_path):
@@ -161,7 +161,7 @@ def test_what_no_step_sealed_is_read_as_it_is(tmp_path):
     assert verified(tmp_path / "missing.csv") == tmp_path / "missing.csv"
     refuse_damaged(tmp_path / "checksums.json")
     seal(tmp_path / "checksums.json", [])
-    with pytest.raises(InputProblem, match="is not of the step beside it"):
+    with pytest.raises(InputProblem, match="is not of the step next to it"):
         verified(tmp_path / "a.csv")
 
 

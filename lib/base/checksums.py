@@ -132,7 +132,7 @@ def verified(path: str | os.PathLike, seal: str | os.PathLike | None = None) -> 
         return path
     expected = sealed(seal).get(Path(os.path.abspath(path)))
     if expected is None or not _is(path, expected):
-        problem = "is not of the step beside it" if expected is None else "has changed since its step left it"
+        problem = "is not of the step next to it" if expected is None else "has changed since its step left it"
         raise InputProblem(path, problem, AGAIN)
     return path
 

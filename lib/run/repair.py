@@ -15,7 +15,7 @@ from lib.study import Study
 from lib.study.steps import finished, stages
 
 #: What a whole step can lack; reported once for all steps.
-NO_CHECKSUMS = "has no checksums beside it"
+NO_CHECKSUMS = "has no checksums next to it"
 NO_RECORD = "has no record of its settings in .snakemake/metadata"
 
 
@@ -38,7 +38,7 @@ def to_repeat(study: Study) -> tuple[list[list[Path]], list[str], list[Path]]:
         that lack the same; the damaged files.
     """
     repeated, sentences, broken = [], [], []
-    lacking: dict[str, list[Path]] = defaultdict(list)
+    incomplete: dict[str, list[Path]] = defaultdict(list)
     done, (*before, cards) = finished(study), stages(study)
     if study.render:
         before.insert(0, [study.data(corpus).parent / "videos" / f"{corpus}.rendered" for corpus in study.corpora])
@@ -54,11 +54,11 @@ def to_repeat(study: Study) -> tuple[list[list[Path]], list[str], list[Path]]:
             if faults or lack:
                 again.append(mark)
             if lack:
-                lacking[lack].append(mark)
+                incomplete[lack].append(mark)
             sentences += [f"{relative(path)}: {what}; its step runs again." for path, what in faults]
             broken += [path for path, _ in faults if path.exists()]
         repeated += [again] if again else []
-    for lack, marks in lacking.items():
+    for lack, marks in incomplete.items():
         more = f" (and so have {len(marks) - 1} more)" if len(marks) > 1 else ""
         sentences.append(f"{relative(marks[0])}: {lack}{more}; its step runs again.")
     return repeated, sentences, broken

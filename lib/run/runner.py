@@ -70,7 +70,7 @@ def run(notebook: Path, folder: Path, parameters: dict[str, Any], leaves: Iterab
     Parameters
     ----------
     leaves
-        The files that it must leave beside metrics.json, tables and figures elsewhere included.
+        The files that it must write in addition to metrics.json, tables and figures elsewhere included.
 
     Raises
     ------
