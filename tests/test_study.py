@@ -124,7 +124,7 @@ def test_a_wrong_extension_is_one_clear_sentence(change, said, tmp_path):
     [
         (lambda c: c.update(colour="red"), "colour"),
         (lambda c: c.pop("grid"), "grid"),
-        (lambda c: c["grid"][3].update(learning_rate="1e-4"), r"grid\.3\.learning_rate.*0\.0001"),
+        (lambda c: c["grid"][2].update(learning_rate="1e-4"), r"grid\.2\.learning_rate.*0\.0001"),
         (lambda c: c["grid"][0].update(layers=8), r"grid\.0\.layers"),
         (lambda c: c["grid"].append(dict(c["grid"][0])), "twice"),
         (lambda c: c["assumptions"].update(filter=[1]), r"assumptions: .*filter"),
