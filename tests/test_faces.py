@@ -258,6 +258,7 @@ def test_openface_folder_in_place_of_the_mesh(fine, tmp_path):
 
     result = mask(fine, tmp_path / "out", backend="openface", openface_folder=openface).set_index("clip")
     assert result.loc[pictured, ["frames", "frames_with_face"]].tolist() == [4, 2]
+    assert "1 of its 3 frames with a face have no aligned picture" in result.loc[pictured, "problem"]
     assert result.loc[tabled, ["frames", "frames_with_face"]].tolist() == [11, 11]
     assert "the table has 3 frames, the video 12" in result.loc[wrong, "problem"]
     assert "no such OpenFace table" in result.loc[absent, "problem"]
@@ -275,7 +276,7 @@ def test_openface_folder_in_place_of_the_mesh(fine, tmp_path):
 
     write_picture(openface, pictured, 3, 90)  # the folder has changed
     again = mask(fine, tmp_path / "out", backend="openface", openface_folder=openface).set_index("clip")
-    assert again.loc[pictured, "frames_with_face"] == 3
+    assert again.loc[pictured, "frames_with_face"] == 3 and not again.loc[pictured, "problem"]
 
 
 def test_original_clips(real_data, tmp_path):

@@ -100,7 +100,14 @@ def mask_openface_clip(
     if pictures and find_pictures(folder, name):
         aligned, success = read_aligned(folder, name, features.success)
         faces = [_resize(face, size, interpolation) for face in aligned]
-        return _finish(faces, list(success), list(features.points), "")
+        absent = int((features.success & ~success).sum())
+        problem = (
+            f"{absent} of its {int(features.success.sum())} frames with a face have no aligned picture and count as "
+            "frames without one; run FeatureExtraction again, unless `-nobadaligned` left them out."
+            if absent and success.any()
+            else ""
+        )
+        return _finish(faces, list(success), list(features.points), problem)
     rows = iter(zip(features.success, features.points, strict=True))
 
     def locate(_: np.ndarray) -> np.ndarray | None:
