@@ -52,6 +52,13 @@ def tiny(tmp_path, monkeypatch):
 
 def test_a_finished_study_has_nothing_to_repeat(tiny):
     assert repair.to_repeat(tiny) == ([], [], [])
+
+
+def test_a_notebook_about_the_paper_that_was_only_opened_is_no_step(tiny):
+    stray = tiny.runs("08_paper_audit") / "default" / "metrics.json"
+    stray.parent.mkdir(parents=True)
+    stray.write_text("{}")
+    assert repair.to_repeat(tiny) == ([], [], [])
     verify_results(tiny)
 
 

@@ -27,3 +27,7 @@ def definitions() -> dict[str, Any]:
         "split_protocol": {"enum": [*PROTOCOLS]},
         "one_per_block": {"type": "array", "minItems": blocks, "maxItems": blocks},
     }
+
+
+#: Notebooks about the paper and CREMA-D's records alone, which run once for all studies, in ``papermill_runs/paper``.
+OF_PAPER = ("08_paper_audit", "09_human_baseline")

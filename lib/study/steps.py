@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lib.base.checksums import refuse_damaged, seal_of
 from lib.base.paths import NOTEBOOKS, in_workspace
+from lib.study.choices import OF_PAPER
 from lib.study.study import TRAINING, Study
 
 
@@ -20,7 +21,8 @@ def stages(study: Study) -> list[list[Path]]:
     variants = [study, *(study.changed(cell.changed) for cell in study.trainings)]
     variants += [study.changed({"transfer_window_rule": rule}) for rule in others]
     names = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) if path.stem != TRAINING]
-    folders = [study.runs(name) for name in names] + [in_workspace(f"papermill_runs/paper/{name}") for name in names]
+    # a notebook that was only opened leaves files as well: one of the paper in the study's folder is no step
+    folders = [in_workspace(f"papermill_runs/paper/{n}") if n in OF_PAPER else study.runs(n) for n in names]
     return [
         [study.data(corpus) / "clips.csv" for corpus in study.corpora],
         _unique(variant.faces(corpus) / "faces.csv" for variant in variants for corpus in study.corpora),
