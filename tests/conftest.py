@@ -18,6 +18,14 @@ def real_data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="module")
+def tracker():
+    """Finds the landmarks of a face; its tests are marked `needs_models`."""
+    from lib.faces.landmarks import FaceMesh
+
+    return FaceMesh()
+
+
 @pytest.fixture(scope="session")
 def random_network():
     """Makes a network of a number of layers with random weights, those of its normalisations included."""

@@ -6,14 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.base import paths
 from lib.corpora.corpus import FPS
-from lib.faces import check_real, models
+from lib.faces import check_real
 from lib.faces.check_real import CHECK_COLUMNS, differences, main, verdicts
 from lib.synthetic.corpus import plan, render_clip, write_video
-
-HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)
-needs_models = pytest.mark.skipif(not HAVE_MODELS, reason="the landmark models are not there: run `make setup`")
+from tests.landmark_models import needs_models
 
 
 @pytest.fixture

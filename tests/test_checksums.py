@@ -93,6 +93,13 @@ def test_a_whole_step_that_is_deleted_runs_again_in_a_finished_study_only(tiny):
     assert repair.to_repeat(tiny)[0] == []
 
 
+def test_a_training_that_was_never_made_is_not_said_to_be_gone(tiny):
+    mark = tiny.training(tiny.grid[1]) / "metrics.json"
+    for path in (*mark.parent.iterdir(), repair.record(mark)):
+        path.unlink()
+    assert repair.to_repeat(tiny) == ([], [], []), "a new cell of the grid: Snakemake trains it"
+
+
 def test_without_snakemakes_records_every_step_runs_again(tiny, tmp_path):
     for path in (tmp_path / ".snakemake/metadata").rglob("*"):
         path.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from lib.__main__ import main
+from lib.base.checksums import sha256
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
@@ -44,7 +45,7 @@ def test_portable_files_give_the_networks_numbers(layers, changes, tmp_path, ran
     np.testing.assert_allclose(by_onnx, wanted, atol=export.TOLERANCE, rtol=0)
     description = {"run": "a", "trained_on": "noise", "interpolation": "area", "frames": 75, "minimum": 35}
     description |= {"trimmed": 110, "temperature": 1.0}
-    description["sha256"] = {portable.LITERT: portable.digest(tmp_path / portable.LITERT)}
+    description["sha256"] = {portable.LITERT: sha256(tmp_path / portable.LITERT)}
     (tmp_path / portable.DESCRIPTION).write_text(json.dumps(description))
     by_litert = portable.Network(tmp_path)
     for _ in range(2):  # an LSTM's state must not stay from one sequence to the next

@@ -10,18 +10,17 @@ import pandas as pd
 import pytest
 from test_openface import write_picture, write_table
 
-from lib.base import paths
 from lib.base.checksums import sha256
 from lib.base.problems import InputProblem
 from lib.corpora.corpus import FPS
 from lib.faces import corpus as module
-from lib.faces import models, video
+from lib.faces import video
 from lib.faces.corpus import FACE_COLUMNS, mask_clip, mask_corpus
 from lib.faces.landmarks import FaceMesh
 from lib.synthetic.corpus import plan, render_clip, write_video
+from tests.landmark_models import needs_models
 
-HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)
-pytestmark = pytest.mark.skipif(not HAVE_MODELS, reason="the landmark models are not there: run `make setup`")
+pytestmark = needs_models
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from test_faces import HAVE_MODELS, contents, mask
+from test_faces import contents, mask
 from test_training import task  # noqa: F401
 
 from lib.base.files import written_atomically
@@ -35,10 +35,10 @@ from lib.study import load
 from lib.synthetic import render_corpus
 from lib.training import loop
 from lib.training.checkpoint import State, save
+from tests.landmark_models import needs_models
 
 SEED = int(os.environ.get("FAULTS_SEED", "2021"))
 TRAINING_KILLS, MASKING_KILLS, WORKFLOW_KILLS = 10, 8, 2
-needs_models = pytest.mark.skipif(not HAVE_MODELS, reason="the landmark models are not there: run `make setup`")
 
 
 def gone(pids, seconds=10.0):

@@ -5,7 +5,6 @@ import zipfile
 import numpy as np
 import pytest
 
-from lib.base import paths
 from lib.base.problems import InputProblem
 from lib.faces import models
 from lib.faces.alignment import RIGID, TEMPLATE, face_mask, similarity, transform
@@ -16,14 +15,7 @@ from lib.faces.openface import read_features
 from lib.faces.video import read_frames
 from lib.synthetic.corpus import plan, render_clip
 from tests.benchmarks import bench_mask_quality as quality
-
-HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)
-needs_models = pytest.mark.skipif(not HAVE_MODELS, reason="the landmark models are not there: run `make setup`")
-
-
-@pytest.fixture(scope="module")
-def tracker():
-    return FaceMesh()
+from tests.landmark_models import needs_models
 
 
 @pytest.fixture(scope="module")

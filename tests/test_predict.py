@@ -15,12 +15,10 @@ import pandas as pd
 import pytest
 
 from lib.__main__ import main
-from lib.base import paths
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
 from lib.corpora.corpus import FPS
-from lib.faces import models
 from lib.faces.landmarks import FaceMesh
 from lib.faces.masking import mask_clip
 from lib.faces.video import read_frames
@@ -30,14 +28,7 @@ from lib.prediction.predict import predict, predict_video, videos_of
 from lib.prediction.result import WINDOW_COLUMNS
 from lib.sequences.cutting import pad, windows
 from lib.synthetic.corpus import plan, render_clip
-
-HAVE_MODELS = all((paths.models_dir() / name).is_file() for name in models.MODELS)
-needs_models = pytest.mark.skipif(not HAVE_MODELS, reason="the landmark models are not there: run `make setup`")
-
-
-@pytest.fixture(scope="module")
-def tracker():
-    return FaceMesh()
+from tests.landmark_models import needs_models
 
 
 @pytest.fixture(scope="module")

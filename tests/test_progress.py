@@ -57,13 +57,18 @@ def test_the_rest_takes_as_long_as_what_was_done_since_the_start(twin):
     assert f"about {(total - more) / 3600:.1f} h left" in progress.line(twin, done, more - done), "a resumed run"
 
 
-def test_it_is_logged_while_a_run_lasts_and_never_ends_one(twin, caplog):
+def test_it_is_logged_while_a_run_lasts_and_never_ends_one(twin, caplog, monkeypatch):
     caplog.set_level(logging.WARNING)
-    with progress.logged(["--cores", "2", "--config", "study=twin"], interval=0.05):
+    with progress.logged(twin, interval=0.05):
         for _ in range(300):
             if caplog.text:
                 break
             time.sleep(0.1)
     assert "twin: 0 % done" in caplog.text
-    with progress.logged(["--config", "study=nonsense"], interval=0.01):
+
+    def unreadable(study):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(progress, "work", unreadable)
+    with progress.logged(twin, interval=0.01):
         time.sleep(0.1)

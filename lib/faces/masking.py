@@ -142,13 +142,18 @@ def _mask(
                 faces.append(np.zeros((size, size, 3), dtype=np.uint8))
                 landmarks.append(np.zeros((68, 2), dtype=np.float32))
             else:
-                faces.append(_resize(align_and_mask(frame, points), size, interpolation))
+                faces.append(masked_face(frame, points, size, interpolation))
                 landmarks.append(points)
     except InputProblem as broken:
         if not faces:
             raise
         problem = sentence(broken)
     return _finish(faces, success, landmarks, problem)
+
+
+def masked_face(frame: np.ndarray, points: np.ndarray, size: int = SIZE, interpolation: str = "area") -> np.ndarray:
+    """The aligned, masked and resized face, uint8 (size, size, 3), of one `frame` with its 68 landmarks."""
+    return _resize(align_and_mask(frame, points), size, interpolation)
 
 
 def _resize(face: np.ndarray, size: int, interpolation: str) -> np.ndarray:

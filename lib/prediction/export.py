@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from lib.base.checksums import sha256
 from lib.base.emotions import EMOTIONS
 from lib.base.files import write_text, written_atomically
 from lib.base.problems import InputProblem
 from lib.base.quiet import stderr_shut
 from lib.measures.calibration import calibrate
-from lib.prediction.portable import DESCRIPTION, FOLDER, LITERT, ONNX, Network, digest
+from lib.prediction.portable import DESCRIPTION, FOLDER, LITERT, ONNX, Network
 from lib.study import Study, load, results
 from lib.study.metrics import read_metrics
 from lib.training import loop, network
@@ -133,7 +134,7 @@ def export(run: Path, name: str = "sample") -> Path:
     copy, folder = plain(model), run / FOLDER
     to_onnx(copy, folder / ONNX)
     to_litert(copy, folder / LITERT)
-    files = {path.name: digest(path) for path in (run / "model.keras", folder / ONNX, folder / LITERT)}
+    files = {path.name: sha256(path) for path in (run / "model.keras", folder / ONNX, folder / LITERT)}
     description = {
         "run": run.resolve().name,
         "study": study.name,

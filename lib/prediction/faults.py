@@ -22,9 +22,8 @@ import cv2
 import numpy as np
 
 from lib.corpora.corpus import FPS
-from lib.faces.alignment import align_and_mask
 from lib.faces.landmarks import FaceMesh
-from lib.faces.masking import INTERPOLATIONS, SIZE
+from lib.faces.masking import SIZE, masked_face
 
 #: Smallest share of a window's frames with a face; higher than in training (``window_face_share``).
 LEAST_FACES = 0.8
@@ -80,7 +79,7 @@ class Observer:
     """
 
     def __init__(self, tracker: FaceMesh, interpolation: str = "area"):
-        self._tracker, self._interpolation = tracker, INTERPOLATIONS[interpolation]
+        self._tracker, self._interpolation = tracker, interpolation
         self._frame: np.ndarray | None = None
         self._seen: Seen | None = None
         self._count = 0
@@ -120,7 +119,7 @@ class Observer:
         """The masked face, and what is wrong with its landmarks."""
         if points is None:
             return Seen(np.zeros((SIZE, SIZE, 3), np.uint8), False)
-        face = cv2.resize(align_and_mask(frame, points), (SIZE, SIZE), interpolation=self._interpolation)
+        face = masked_face(frame, points, SIZE, self._interpolation)
         size = max(float(np.sqrt(np.square(points - points.mean(axis=0)).sum(axis=1).mean())), 1e-6)
         jump = False
         if self._before is not None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.base.checksums import sha256
 from lib.base.emotions import EMOTIONS
 from lib.base.problems import InputProblem
 from lib.base.quiet import stderr_shut
@@ -35,11 +36,6 @@ _NEEDED = {
 }
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file of a few megabytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def portable_folder(run: Path) -> Path:
     """Folder of the portable files of the run `run`, or `run` itself if it has them."""
     return run if (run / DESCRIPTION).is_file() else run / FOLDER
@@ -52,7 +48,7 @@ def is_current(run: Path) -> bool:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         model = run / "model.keras"
         return (folder / LITERT).is_file() and (
-            not model.is_file() or digest(model) == description["sha256"][model.name]
+            not model.is_file() or sha256(model) == description["sha256"][model.name]
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False

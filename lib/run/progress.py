@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from lib.base.problems import InputProblem
 from lib.corpora.registry import CORPORA
-from lib.study import Study, load
+from lib.study import Study
 from lib.synthetic import Clip, plan
 
 log = logging.getLogger("lib.run.progress")
@@ -76,14 +76,12 @@ def line(study: Study, before: float, elapsed: float) -> str:
 
 
 @contextmanager
-def logged(arguments: Sequence[str], interval: float = INTERVAL) -> Iterator[None]:
-    """Log the progress while the block runs; `arguments` are Snakemake's, with ``study=`` and the corpora's folders."""
-    chosen = dict(argument.split("=", 1) for argument in arguments if "=" in argument and argument[0] != "-")
+def logged(study: Study, interval: float = INTERVAL) -> Iterator[None]:
+    """Log the progress of `study` while the block runs."""
     ended = threading.Event()
 
     def log_lines() -> None:
         try:
-            study = load(chosen.get("study", "sample"), {corpus: chosen.get(corpus) for corpus in CORPORA})
             before, start = work(study)[0], time.monotonic()
             while not ended.wait(interval):
                 log.warning("%s", line(study, before, time.monotonic() - start))

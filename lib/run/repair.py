@@ -46,8 +46,8 @@ def to_repeat(study: Study) -> tuple[list[list[Path]], list[str], list[Path]]:
         again = []
         for mark in marks:
             faults, lack = _faults(mark), ""
-            if not faults and not mark.exists():
-                faults = [(mark, "is gone")] if done else []
+            if not faults and not mark.exists():  # without a record it was never made, and Snakemake makes it
+                faults = [(mark, "is gone")] if done and record(mark).exists() else []
             elif not faults and (done or marks is not cards):  # a clone has committed cards before its first run
                 sealed = mark.suffix == ".rendered" or seal_of(mark).exists()
                 lack = NO_CHECKSUMS if not sealed else "" if record(mark).exists() else NO_RECORD

@@ -24,11 +24,12 @@ from lib.base.locks import locked
 from lib.base.paths import ROOT, in_workspace, relative, workspace
 from lib.base.problems import InputProblem
 from lib.base.processes import LOCK, available_memory, end_jobs, jobs_of, lock_name
+from lib.corpora.registry import CORPORA
 from lib.run import repair
 from lib.run.gpu import trainings_at_once
 from lib.run.progress import logged
 from lib.run.runner import KERNELS
-from lib.study import load
+from lib.study import Study, load
 
 PATIENCE = 2.0  # seconds for a run that is just ending
 LARGEST_JOB = 3000  # MB: a training's mem_mb in the Snakefile
@@ -143,7 +144,8 @@ def run(arguments: list[str], lock: IO[str]) -> int:
     """Run Snakemake under `lock`, which it and this process hold; its exit code."""
     unlock(lock)
     chosen = dict(argument.split("=", 1) for argument in arguments if "=" in argument and argument[0] != "-")
-    repeated, sentences, broken = repair.to_repeat(load(chosen.get("study", "sample")))
+    study = load(chosen.get("study", "sample"), {corpus: chosen.get(corpus) for corpus in CORPORA})
+    repeated, sentences, broken = repair.to_repeat(study)
     for sentence in sentences:
         log.warning("%s", sentence)
     if not {"-n", "--dry-run", "--dryrun"} & set(arguments):
@@ -151,13 +153,13 @@ def run(arguments: list[str], lock: IO[str]) -> int:
     # Stage by stage: what depends on a step that runs again is made again only where its contents have changed.
     for marks in repeated:
         names = [mark.relative_to(workspace()).as_posix() for mark in marks]
-        if code := _run(["--forcerun", *names, "--until", *names, *arguments], lock):
+        if code := _run(study, ["--forcerun", *names, "--until", *names, *arguments], lock):
             return code
-    return _run(arguments, lock)
+    return _run(study, arguments, lock)
 
 
-def _run(arguments: list[str], lock: IO[str]) -> int:
-    """Run Snakemake once; its exit code."""
+def _run(study: Study, arguments: list[str], lock: IO[str]) -> int:
+    """Run Snakemake once for `study`; its exit code."""
     process = subprocess.Popen(
         snakemake(*arguments),
         env=os.environ | {LOCK: lock_name(lock.name)},
@@ -170,7 +172,7 @@ def _run(arguments: list[str], lock: IO[str]) -> int:
     lock.truncate(0)
     lock.write(f"{process.pid}\n")
     lock.flush()
-    with logged(arguments):
+    with logged(study):
         code = process.wait()
     if code >= 0:
         lock.truncate(0)

@@ -16,10 +16,7 @@ def stages(study: Study) -> list[list[Path]]:
 
     The stages: clips, masked faces, sequences, trainings, predictions of other windows, notebooks that read, cards.
     """
-    rules = study.sensitivity.transfer_rules if study.sensitivity else ()
-    others = [rule for rule in rules if rule != study.settings["transfer_window_rule"]]
-    variants = [study, *(study.changed(cell.changed) for cell in study.trainings)]
-    variants += [study.changed({"transfer_window_rule": rule}) for rule in others]
+    variants, others = study.variants, study.other_transfer_rules
     names = [path.stem for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")) if path.stem != TRAINING]
     # a notebook that was only opened leaves files as well: one of the paper in the study's folder is no step
     folders = [in_workspace(f"papermill_runs/paper/{n}") if n in OF_PAPER else study.runs(n) for n in names]

@@ -144,6 +144,19 @@ class Study:
         others = [cell for _, cell in self.sensitivity_cells]
         return tuple(dict.fromkeys([*self.grid, *repeats, *self.grid_repeats, *self.controls, *reference, *others]))
 
+    @property
+    def other_transfer_rules(self) -> tuple[str, ...]:
+        """Window rules of notebook 11 for the second corpus, without the study's own."""
+        rules = self.sensitivity.transfer_rules if self.sensitivity else ()
+        return tuple(rule for rule in rules if rule != self.settings["transfer_window_rule"])
+
+    @property
+    def variants(self) -> tuple[Study, ...]:
+        """The study, and it with what each training and each other window rule changes: all its faces and sequences."""
+        changes = [cell.changed for cell in self.trainings]
+        changes += [{"transfer_window_rule": rule} for rule in self.other_transfer_rules]
+        return (self, *map(self.changed, changes))
+
     def training(self, cell: Cell) -> Path:
         """Folder of the run of `cell`."""
         return self.runs(TRAINING) / cell.run

@@ -28,13 +28,12 @@ def needed(study: Study) -> dict[Path, float]:
     sequences are counted once for each variant that the study's trainings use.
     """
     full: dict[Path, float] = defaultdict(float)
-    rules = study.sensitivity.transfer_rules if study.sensitivity else ()
-    changed = [cell.changed for cell in study.trainings] + [{"transfer_window_rule": rule} for rule in rules]
+    variants = study.variants
     for corpus in study.corpora:
         frames, times = _lengths(study, corpus)
         if study.render:
             full[study.corpora[corpus]["folder"]] = sum(frames) * times * _VIDEO
-        for variant in (study, *map(study.changed, changed)):
+        for variant in variants:
             full[variant.faces(corpus) / "faces"] = sum(frames) * times * _FRAME
             count = sum(len(_windows(variant, corpus, length)) for length in frames) * times
             window = variant.settings["window_frames"] * _FACE
