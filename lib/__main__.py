@@ -23,7 +23,7 @@ from lib.corpora.registry import CORPORA
 from lib.faces import models
 from lib.faces.corpus import mask_corpus
 from lib.sequences import cutting
-from lib.study import TRAINING, Study, load, results
+from lib.study import TRAINING, Study, load
 from lib.study.steps import verify_results
 from lib.synthetic import plan, render_corpus
 
@@ -116,10 +116,9 @@ def run_folder(study: Study, run: str | None) -> Path:
     """Folder of the training `run` (a path or a name); for None, of the grid's best by the study's selection."""
     if run is not None:
         return Path(run) if Path(run).is_dir() else study.runs(TRAINING) / run
-    from lib.measures.evaluation import best_three  # which loads scikit-learn
+    from lib.measures.chosen import best_of_grid  # which loads scikit-learn
 
-    best = best_three(results.measures(study, study.grid), study.settings["selection"])
-    return study.runs(TRAINING) / best["run"].iloc[0]
+    return study.training(best_of_grid(study))
 
 
 def predict_videos(videos: list[Path], run: str | None, name: str, to: Path) -> int:

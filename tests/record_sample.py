@@ -1,7 +1,7 @@
 """Execute the committed notebooks in place, and keep what the sample's trainings measured: `make notebooks`.
 
-The record in tests/sample_runs/ lets nbval check every number of notebooks 05 to 12 without training, and `make verify`
-compare what was trained anew.
+The record in tests/sample_runs/ lets nbval check every number of notebooks 05 to 15 without training, and `make verify`
+compare what was trained anew. Of the networks it has those that notebooks run, without the time of their saving.
 """
 
 import shutil
@@ -12,22 +12,27 @@ from nbclient import NotebookClient
 
 from lib.base.checksums import seal
 from lib.base.paths import NOTEBOOKS, ROOT
+from lib.measures.chosen import looked_into
 from lib.run.runner import kernel_files
 from lib.study import load
+from lib.study.weights import packed
 
 RECORD = ROOT / "tests" / "sample_runs"
 SEAL = ROOT / "tests" / "sample_runs.checksums.json"
 KEPT = ("metrics.json", "history.csv", "predictions.csv", "transfer_predictions*.csv")
+NETWORK = "model.keras"
 
 
 def record_runs() -> None:
-    """Copy the small files of every training, and write their checksums."""
+    """Copy the small files of every training and the networks that notebooks read, and write their checksums."""
     study = load("sample")
     shutil.rmtree(RECORD, ignore_errors=True)
     for cell in study.trainings:
         (RECORD / cell.run).mkdir(parents=True)
         for kept in (file for pattern in KEPT for file in study.training(cell).glob(pattern)):
             shutil.copy(kept, RECORD / cell.run / kept.name)
+    for cell in looked_into(study):
+        packed(study.training(cell) / NETWORK, RECORD / cell.run / NETWORK)
     seal(SEAL, RECORD.glob("*/*"))
 
 

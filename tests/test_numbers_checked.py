@@ -27,6 +27,7 @@ from compared import (
 from lib.base.checksums import sealed
 from lib.base.paths import NOTEBOOKS, PAPER, ROOT
 from lib.measures.evaluation import accuracy, uar
+from lib.study.weights import ENDING
 
 SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -128,7 +129,13 @@ def test_every_altered_number_of_a_recorded_run_is_noticed(tmp_path):
     seal = copy_of_record(tmp_path)
     assert altered_runs(seal) == []
     files = sorted((tmp_path / RECORD.name).glob("*/*"))
-    for path in files:
+    for path in (path for path in files if path.suffix == ENDING):
+        content = path.read_bytes()
+        for place in spread(range(len(content)), 3):
+            path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+            assert altered_runs(seal) == [f"{path.parent.name}/{path.name}"]
+        path.write_bytes(content)
+    for path in (path for path in files if path.suffix != ENDING):
         text = path.read_text(encoding="utf-8")
         for start in spread(numbers(text), 3):
             path.write_text(altered(text, start), encoding="utf-8")

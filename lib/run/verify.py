@@ -1,7 +1,8 @@
 """Compare tables and figures with the committed ones: ``python -m lib.run.verify --study sample``.
 
 The bytes of every table and of every figure's CSV are compared with those of the last commit, and the results of every
-recorded training with ``tests/sample_runs``. Pictures are not compared, since they depend on the fonts.
+recorded training with ``tests/sample_runs``. Pictures are not compared, since they depend on the fonts. Of a
+network the weights are compared, since its file names the time at which it was saved.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lib.base.numerics import is_portable_machine
 from lib.base.paths import ROOT, workspace
 from lib.base.problems import InputProblem
 from lib.study import TRAINING, Study, load
+from lib.study.weights import ENDING, read_weights, same_weights
 
 log = logging.getLogger("lib.run.verify")
 
@@ -61,7 +64,9 @@ def pairs(study: Study) -> Iterator[tuple[str, Path, bytes]]:
 
 
 def _numbers(name: str, content: bytes) -> pd.Series:
-    """All numbers of a file in their order; of a ``metrics.json`` by name."""
+    """All numbers of a file in their order; of a ``metrics.json`` by name, of a network its weights."""
+    if name.endswith(ENDING):
+        return pd.Series(np.concatenate([array.ravel() for array in read_weights(content, name).values()]), dtype=float)
     if name.endswith(".json"):
         entries = json.loads(content)
         return pd.Series({k: v for k, v in entries.items() if isinstance(v, int | float)}, dtype=float)
@@ -72,11 +77,16 @@ def difference(name: str, made: bytes, wanted: bytes) -> float:
     """The largest difference between two files' numbers; infinite if their forms differ, 0 if only text differs."""
     try:
         ours, theirs = _numbers(name, made), _numbers(name, wanted)
-    except ValueError:
+    except (ValueError, InputProblem):
         return math.inf
     if len(ours) != len(theirs):
         return math.inf
     return float((ours - theirs).abs().max()) if len(ours) else 0.0
+
+
+def _equal(name: str, made: bytes, wanted: bytes) -> bool:
+    """Whether two files are equal; two networks are if their weights are."""
+    return made == wanted or (name.endswith(ENDING) and same_weights(made, wanted))
 
 
 def compare(study: Study) -> tuple[int, pd.DataFrame]:
@@ -86,7 +96,7 @@ def compare(study: Study) -> tuple[int, pd.DataFrame]:
         count += 1
         if not path.is_file():
             rows.append((name, "is missing"))
-        elif (made := path.read_bytes()) != wanted:
+        elif not _equal(name, made := path.read_bytes(), wanted):
             rows.append((name, f"{difference(name, made, wanted):.6g}"))
     return count, pd.DataFrame(rows, columns=["file", "largest difference"])
 

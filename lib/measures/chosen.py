@@ -1,0 +1,46 @@
+"""The trainings of a study that stand for it: the grid's best, and a network with actors apart next to its twin."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lib.measures.evaluation import best_three
+from lib.study import Study, results
+from lib.study.cells import Cell
+
+
+class Pair(NamedTuple):
+    """Two trainings that differ in nothing but the split of the sequences."""
+
+    random: Cell
+    apart: Cell
+
+
+def best_of_grid(study: Study) -> Cell:
+    """The training of the grid with the highest accuracy by the study's `selection`; ties go to fewer layers.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If a training of the grid is not done.
+    """
+    best = best_three(results.measures(study, study.grid), study.settings["selection"])
+    return next(cell for cell in study.grid if cell.run == best["run"].iloc[0])
+
+
+def split_pair(study: Study) -> Pair | None:
+    """The first network that `study` trains with actors apart, and the same one under the paper's random split.
+
+    None if the study does not train both.
+    """
+    random = study.repeats("paper")
+    for apart in study.repeats("actor"):
+        twin = study.trained(apart, {"split_protocol": "paper"})
+        if twin in random:
+            return Pair(twin, apart)
+    return None
+
+
+def looked_into(study: Study) -> tuple[Cell, ...]:
+    """The trainings whose networks notebooks read, and not only their predictions; each once."""
+    return tuple(dict.fromkeys([best_of_grid(study), *(split_pair(study) or ())]))
