@@ -1,7 +1,8 @@
 """Read and compare the weights in a network's file without TensorFlow, and store a network so that its bytes are fixed.
 
-A ``model.keras`` is a zip archive with the network's form, its weights (HDF5), and the time at which it was saved. So
-two files of one network differ; `packed` leaves out the time, and the same network is the same bytes.
+A ``model.keras`` is a zip archive with the network's form, its weights (HDF5), the optimizer's state and the time at
+which it was saved. So two files of one network differ, and two thirds of a file are of no use after the training.
+`packed` leaves out the time and the optimizer, and the same network is the same bytes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ ENDING = ".keras"
 
 #: Entries of the archive: Keras' version and the date, the network's form, its weights.
 _METADATA, _FORM, _WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
+#: Group of the weights' file that has the optimizer's state.
+_OPTIMIZER = "optimizer"
 
 
 def read_weights(content: bytes, name: str | Path = "model.keras") -> dict[str, np.ndarray]:
@@ -65,7 +68,7 @@ def same_weights(content: bytes, other: bytes) -> bool:
 
 
 def packed(path: Path, to: Path) -> None:
-    """Copy the network in `path` to `to`, smaller and without its date; Keras reads it like any other.
+    """Copy the network in `path` to `to`, without optimizer and date; Keras reads it like any other.
 
     Raises
     ------
@@ -79,7 +82,9 @@ def packed(path: Path, to: Path) -> None:
     entries = _entries(content, path)
     metadata = json.loads(entries[_METADATA])
     metadata.pop("date_saved", None)
-    entries[_METADATA] = json.dumps(metadata, sort_keys=True).encode()
+    form = json.loads(entries[_FORM])
+    form.pop("compile_config", None)  # it would ask for the optimizer's state
+    entries[_METADATA], entries[_FORM] = (json.dumps(entry, sort_keys=True).encode() for entry in (metadata, form))
     entries[_WEIGHTS] = _shuffled(entries, path)
     with written_atomically(to) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in (_METADATA, _FORM, _WEIGHTS):
@@ -92,7 +97,8 @@ def _entries(content: bytes, name: str | Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = {entry: archive.read(entry) for entry in (_METADATA, _FORM, _WEIGHTS)}
-        json.loads(entries[_METADATA])
+        if not all(isinstance(json.loads(entries[name]), dict) for name in (_METADATA, _FORM)):
+            raise ValueError("its JSON holds no entries")
     except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError, EOFError, NotImplementedError) as error:
         reason = " ".join(str(error).split())
         raise InputProblem(name, f"is no network's file ({reason})", "train it again") from None
@@ -110,7 +116,7 @@ def _weights_of(entries: dict[str, bytes], name: str | Path) -> Iterator[h5py.Fi
 
 
 def _shuffled(entries: dict[str, bytes], name: str | Path) -> bytes:
-    """The weights as an HDF5 file with the same groups, names and arrays, with the numbers' first bytes together.
+    """The layers' weights as an HDF5 file with the same groups, names and arrays, the numbers' first bytes together.
 
     First bytes are much alike, so the archive compresses them well; the others are as good as random.
     """
@@ -118,7 +124,7 @@ def _shuffled(entries: dict[str, bytes], name: str | Path) -> bytes:
     def copy(source: h5py.Group, target: h5py.Group) -> None:
         for key, value in source.attrs.items():
             target.attrs[key] = value
-        for key in sorted(source):
+        for key in sorted(source.keys() - {_OPTIMIZER}):
             entry = source[key]
             if isinstance(entry, h5py.Group):
                 copy(entry, target.create_group(key))

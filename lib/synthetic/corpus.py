@@ -27,7 +27,7 @@ from lib.synthetic.actors import cast
 from lib.synthetic.clips import RECORDED, Clip, plan, rendering_of
 from lib.synthetic.dials import DIALS, Dials
 from lib.synthetic.files import count_frames, write_csv, write_video
-from lib.synthetic.motion import joined, perform
+from lib.synthetic.motion import Take, joined, perform
 from lib.synthetic.render import render_take
 from lib.synthetic.stage import STUDIOS, error_picture
 
@@ -40,17 +40,24 @@ def render_clip(clip: Clip, seed: int, dials: Dials = DIALS) -> Iterator[tuple[n
 
     The landmarks of a clip without a face are NaN.
     """
-    rng = np.random.default_rng([seed, *clip.name.encode()])
-    shown, studio = clip.shown, STUDIOS[clip.rendering.studio]
+    studio = STUDIOS[clip.rendering.studio]
     if not clip.face:
         yield from ((error_picture(studio), np.full((68, 2), np.nan, np.float32)) for _ in range(clip.frames))
         return
+    take, rng = performance(clip, seed, dials)
+    yield from render_take(studio, clip.actor, take, rng, dials, clip.person)
+
+
+def performance(clip: Clip, seed: int, dials: Dials = DIALS) -> tuple[Take, np.random.Generator]:
+    """What the actor of `clip` does in it, and the random numbers that draw it."""
+    rng = np.random.default_rng([seed, *clip.name.encode()])
+    shown = clip.shown
     actor, takes = cast(shown.actor, clip.person), []
     for k, mixture in enumerate(clip.mixtures or [None]):
         count = len(clip.mixtures) or 1
         frames = clip.frames * (k + 1) // count - clip.frames * k // count
         takes.append(perform(actor, shown.emotion, shown.level, shown.sentence, frames, rng, dials, mixture))
-    yield from render_take(studio, shown.actor, joined(takes), rng, dials, clip.person)
+    return joined(takes), rng
 
 
 def frames_of(path: str | os.PathLike, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -58,14 +65,16 @@ def frames_of(path: str | os.PathLike, seed: int) -> Iterator[tuple[np.ndarray, 
 
     `seed` is the one that the corpus was rendered with; the number of frames is the file's.
     """
+    yield from render_clip(clip_of(path), seed)
+
+
+def clip_of(path: str | os.PathLike) -> Clip:
+    """The clip that was drawn into the video `path`; ValueError if its name is no corpus'."""
     path = Path(path)
     corpus = _corpus_of(path)
-    for folder in path.parents[:2]:
-        if _stamp(folder).get("clips") == RECORDED:
-            clips = TWINS[corpus].clips()
-            yield from render_clip(next(Clip(corpus, *clip) for clip in clips if clip.name == path.stem), seed)
-            return
-    yield from render_clip(Clip(corpus, path.stem, count_frames(path)), seed)
+    if any(_stamp(folder).get("clips") == RECORDED for folder in path.parents[:2]):
+        return next(Clip(corpus, *clip) for clip in TWINS[corpus].clips() if clip.name == path.stem)
+    return Clip(corpus, path.stem, count_frames(path))
 
 
 def _corpus_of(path: Path) -> str:
