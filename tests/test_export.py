@@ -17,10 +17,10 @@ from lib.base.paths import ROOT
 from lib.base.problems import InputProblem
 from lib.measures.calibration import HIGHEST, LOWEST, calibrate, calibrated, fit_temperature, log_loss
 from lib.prediction import export, portable
-from lib.study import load, paper, results
+from lib.study import load, publication, results
 from lib.training import loop
 
-SETTINGS = {name: assumption.value for name, assumption in paper.assumptions().items()} | {"filters": [4, 8, 16]}
+SETTINGS = {name: assumption.value for name, assumption in publication.assumptions().items()} | {"filters": [4, 8, 16]}
 SAMPLE = ROOT / "tests/sample_runs" / load("sample").sensitivity.cell.run
 FACES = np.random.default_rng(14).integers(0, 256, (6, 75, 28, 28, 3), dtype=np.uint8)
 

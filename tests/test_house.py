@@ -13,8 +13,8 @@ import yaml
 from lib.base import files, paths
 from lib.base.files import write_problems
 from lib.base.problems import InputProblem
-from lib.run import rooms
-from lib.study.paper import assumptions
+from lib.run import packages
+from lib.study.publication import assumptions
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
 README = (paths.ROOT / "README.md").read_text(encoding="utf-8")
@@ -131,8 +131,8 @@ def test_every_picture_of_a_notebook_has_an_alternative_text(path):
             assert alt.endswith(".") and len(alt) > 30, f"cell {cell.id}"
 
 
-#: Each room imports only from rooms before it. A study names corpora, so they come first; the workflow renders them.
-ROOMS = [
+#: Each package imports only from those before it. A study names corpora, so they come first; the workflow renders them.
+PACKAGES = [
     "base",
     "corpora",
     "study",
@@ -148,35 +148,35 @@ ROOMS = [
 ]
 
 
-def test_rooms_import_only_from_rooms_above_them():
-    assert sorted(path.name for path in rooms.LIB.iterdir() if (path / "__init__.py").exists()) == sorted(ROOMS)
-    for place, room in enumerate(ROOMS):
-        below = rooms.of_room(room) & set(ROOMS[place:])
-        assert not below, f"{room} imports from {', '.join(sorted(below))}, which come after it"
+def test_packages_import_only_from_those_before_them():
+    assert sorted(path.name for path in packages.LIB.iterdir() if (path / "__init__.py").exists()) == sorted(PACKAGES)
+    for place, name in enumerate(PACKAGES):
+        below = packages.of_package(name) & set(PACKAGES[place:])
+        assert not below, f"{name} imports from {', '.join(sorted(below))}, which come after it"
 
 
-def test_no_circle_among_the_modules_of_a_room():
+def test_no_circle_among_the_modules_of_a_package():
     files = {
-        ".".join(path.relative_to(rooms.LIB.parent).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in sorted(rooms.LIB.rglob("*.py"))
+        ".".join(path.relative_to(packages.LIB.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sorted(packages.LIB.rglob("*.py"))
     }
-    needs = {name: rooms.modules(path.read_text(encoding="utf-8")) & set(files) for name, path in files.items()}
+    needs = {name: packages.modules(path.read_text(encoding="utf-8")) & set(files) for name, path in files.items()}
     for name, others in needs.items():  # `from package import module` needs the module, not what the package imports
         parents = {other for other in others if any(more.startswith(f"{other}.") for more in others)}
         needs[name] = others - parents - {name}
     graphlib.TopologicalSorter(needs).prepare()  # raises CycleError
 
 
-def test_opening_the_light_rooms_loads_no_tensorflow():
+def test_opening_the_light_packages_loads_no_tensorflow():
     code = "import sys, lib.study, lib.measures.evaluation, lib.report.figures; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_notebooks_rule_depends_on_every_room_that_it_needs():
+def test_a_notebooks_rule_depends_on_every_package_that_it_needs():
     for path in NOTEBOOKS:
-        found = set(rooms.of_notebook(path))
+        found = set(packages.of_notebook(path))
         assert "base" in found and "study" in found, path
-        assert found == found.union(*(rooms.of_room(room) for room in found)), path
+        assert found == found.union(*(packages.of_package(name) for name in found)), path
 
 
 #: What a module may have at the most, and those that still have more.
@@ -184,8 +184,8 @@ LINES, LONG = 300, {"training/loop.py": 320}
 
 
 def test_a_module_reads_in_one_sitting():
-    for path in sorted(rooms.LIB.rglob("*.py")):
-        name = path.relative_to(rooms.LIB).as_posix()
+    for path in sorted(packages.LIB.rglob("*.py")):
+        name = path.relative_to(packages.LIB).as_posix()
         count = len(path.read_text(encoding="utf-8").splitlines())
         assert count <= LONG.get(name, LINES), f"{name} has {count} lines; give a part of it a module of its own"
 

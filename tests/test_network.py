@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.study import paper
+from lib.study import publication
 from lib.training import network
 from lib.training.backend import keras, tf
 from lib.training.loop import configure, load_model
@@ -13,7 +13,7 @@ configure(threads=1)
 
 @pytest.fixture
 def settings():
-    return {name: assumption.value for name, assumption in paper.assumptions().items()}
+    return {name: assumption.value for name, assumption in publication.assumptions().items()}
 
 
 def noise(*shape):

@@ -11,7 +11,7 @@ from lib.base.paths import NOTEBOOKS, PAPER
 from lib.base.problems import InputProblem
 from lib.claims import audit
 from lib.claims.settle import CLAIM_COLUMNS, VERDICTS, Claims
-from lib.study import paper
+from lib.study import publication
 
 
 def test_table_1_has_the_twelve_runs():
@@ -19,7 +19,7 @@ def test_table_1_has_the_twelve_runs():
     keys = table[["layers", "learning_rate", "epochs"]]
     assert len(table) == 12 and not keys.duplicated().any()
     assert sorted(keys.groupby(["learning_rate", "epochs"]).size()) == [3, 3, 3, 3]
-    numbers = paper.table("table1")
+    numbers = publication.table("table1")
     accuracies, losses = numbers.filter(like="accuracy"), numbers.filter(like="loss")
     assert accuracies.size + losses.size == 72 and not numbers.isna().any(axis=None)
     assert accuracies.gt(0).all(axis=None) and accuracies.lt(1).all(axis=None) and losses.lt(1.4).all(axis=None)
@@ -35,35 +35,38 @@ def test_decimals_stay_as_printed():
 
 
 def test_the_sums():
-    assert paper.table("splits")["sequences"].sum() == 7704
-    assert paper.table("frame_bins")["clips"].sum() == 7422
+    assert publication.table("splits")["sequences"].sum() == 7704
+    assert publication.table("frame_bins")["clips"].sum() == 7422
 
 
 def test_figure_5_is_square_in_the_order_of_emotions():
-    matrix = paper.table("fig5")
+    matrix = publication.table("fig5")
     assert matrix["true"].tolist() == list(EMOTIONS) == list(matrix.columns[1:])
-    assert matrix[list(EMOTIONS)].to_numpy().sum() == paper.table("splits").set_index("part").loc["test", "sequences"]
+    assert (
+        matrix[list(EMOTIONS)].to_numpy().sum()
+        == publication.table("splits").set_index("part").loc["test", "sequences"]
+    )
 
 
 def test_a_missing_or_broken_file_of_the_paper_is_named(tmp_path, monkeypatch):
     with pytest.raises(InputProblem, match=r"claims\.csv: cannot be read .*git checkout"):
         Claims(tmp_path / "claims.csv")
-    monkeypatch.setattr(paper, "PAPER", tmp_path)
+    monkeypatch.setattr(publication, "PAPER", tmp_path)
     for text in (None, "stated: [", "- a list", "open: {}"):
         if text is not None:
             (tmp_path / "assumptions.yaml").write_text(text)
-        paper.assumptions.cache_clear()
+        publication.assumptions.cache_clear()
         with pytest.raises(InputProblem, match=r"assumptions\.yaml: cannot be read"):
-            paper.assumptions()
-    paper.assumptions.cache_clear()
+            publication.assumptions()
+    publication.assumptions.cache_clear()
 
 
 def test_a_setting_is_stated_or_open():
-    settings = paper.assumptions()
+    settings = publication.assumptions()
     stated = {name for name, setting in settings.items() if setting.stated}
     assert {"batch", "beta_1", "window_trimmed_frames", "selection"} <= stated
     assert {"filters", "lstm_layers", "lstm_dropout_at", "downsampling", "leave_out"} <= set(settings) - stated
-    text = paper.table("text").set_index("name")["value"]
+    text = publication.table("text").set_index("name")["value"]
     for name in ("batch", "beta_1", "beta_2", "lstm_units", "dense_units"):
         assert settings[name].value == float(text[name]), name
     frames = [settings[f"window_{name}_frames"].value for name in ("minimum", "trimmed")]
@@ -71,11 +74,11 @@ def test_a_setting_is_stated_or_open():
     assert settings["input_scale"].value == 1 / float(text["divided_by"])
 
 
-@pytest.mark.parametrize("read", [paper.table, audit.printed])
+@pytest.mark.parametrize("read", [publication.table, audit.printed])
 @pytest.mark.parametrize("harm", ["a digit", "a line less", "missing"])
 def test_a_changed_table_of_the_paper_is_refused(tmp_path, monkeypatch, read, harm):
     shutil.copytree(PAPER, tmp_path / "paper")
-    for module in (paper, audit):
+    for module in (publication, audit):
         monkeypatch.setattr(module, "PAPER", tmp_path / "paper")
     for path in sorted((tmp_path / "paper").glob("*.csv")):
         read(path.stem)

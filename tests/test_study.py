@@ -9,7 +9,7 @@ from lib.base.paths import CONFIG
 from lib.base.problems import InputProblem
 from lib.study import choices, study
 from lib.study.cells import flow, spelled
-from lib.study.paper import assumptions
+from lib.study.publication import assumptions
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import yaml
 
 from lib.base.paths import CONFIG, ROOT
 from lib.base.problems import InputProblem
-from lib.study import load, paper
+from lib.study import load, publication
 from lib.training import checkpoint, loop
 from lib.training.backend import keras
 
@@ -33,7 +33,7 @@ def task():
         rng.integers(0, 60, (30, 75, 28, 28, 3), dtype=np.uint8)
         + (90 * labels).astype(np.uint8)[:, None, None, None, None]
     )
-    settings = {name: assumption.value for name, assumption in paper.assumptions().items()}
+    settings = {name: assumption.value for name, assumption in publication.assumptions().items()}
     settings |= {"filters": [2, 2, 2], "lstm_units": 6, "dense_units": 5, "batch_norm_momentum": 0.9}
     return {
         "layers": 5,

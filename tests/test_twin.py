@@ -13,7 +13,7 @@ from lib.corpora.registry import CORPORA
 from lib.measures import votes
 from lib.sequences import splits
 from lib.study import load
-from lib.study.paper import assumptions
+from lib.study.publication import assumptions
 from lib.synthetic import DIALS, frames_of, plan, render_clip, render_corpus
 from lib.synthetic import corpus as module
 from lib.synthetic.actors import cast

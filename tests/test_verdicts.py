@@ -14,7 +14,7 @@ from lib.base.paths import PAPER
 from lib.base.problems import InputProblem
 from lib.claims import rulebook, rules, verdicts
 from lib.measures import uncertainty
-from lib.study import load, paper
+from lib.study import load, publication
 
 CORPUS = {"name": "drawn", "folder": "none"}
 ROWS = [(5, 0.0001, 20), (6, 0.0001, 20), (7, 0.0001, 20), (5, 0.001, 20), (6, 0.001, 20), (7, 0.001, 20)]
@@ -101,7 +101,7 @@ def untested(row):
 
 def test_every_claim_is_judged_or_settled_elsewhere():
     claims = [claim for entry in BOOK.entries for claim in entry.claims]
-    assert {*claims, *BOOK.elsewhere} == set(paper.table("claims")["id"])
+    assert {*claims, *BOOK.elsewhere} == set(publication.table("claims")["id"])
     assert not set(claims) & set(BOOK.elsewhere)
 
 
@@ -114,7 +114,7 @@ def test_the_margins_are_those_announced():
 
 
 def test_the_margin_of_a_loss_is_what_five_points_are_worth_in_table_1():
-    table1 = paper.table("table1")
+    table1 = publication.table("table1")
     points, loss = (np.concatenate([table1[f"{part}_{m}"] for part in ("test", "validation")]) for m in MEASURED)
     assert -5 * np.polyfit(100 * points, loss, 1)[0] == pytest.approx(0.11, abs=0.005)
 
@@ -122,7 +122,7 @@ def test_the_margin_of_a_loss_is_what_five_points_are_worth_in_table_1():
 def test_every_number_of_table_1_has_a_rule():
     judged = {(e.networks[0], e.part, e.measure, str(e.row)) for e in BOOK.entries if e.rule == "value" and e.networks}
     top = {"learning_rate": 0.0001, "epochs": 50}
-    for row in paper.table("table1").to_dict("records"):
+    for row in publication.table("table1").to_dict("records"):
         own = {"learning_rate": row["learning_rate"], "epochs": row["epochs"]}
         for part in ("train", "validation", "test"):
             for measure in MEASURED:
@@ -140,18 +140,18 @@ def test_every_rule_has_a_schema():
 
 def stated(entry, layers):
     """The paper's number for one network, from its published tables and claims."""
-    claim = paper.table("claims").set_index("id").loc[entry.claims[0]]
+    claim = publication.table("claims").set_index("id").loc[entry.claims[0]]
     if entry.measure == "recall":
         return float(re.search(r"recall is \d+/\d+ = ([\d.]+) %", claim["result"])[1])
     if entry.measure == "precision":
         return float(re.match(r"[\d.]+", claim["paper"])[0])
     if entry.part == "transfer":
-        return paper.table("table2").set_index("layers").loc[layers, "ravdess_accuracy"]
-    text = paper.table("text").set_index("name")["value"]
+        return publication.table("table2").set_index("layers").loc[layers, "ravdess_accuracy"]
+    text = publication.table("text").set_index("name")["value"]
     if entry.row is None and entry.measure == "accuracy" and entry.part == "test":
         return float(text[f"test_accuracy_{layers}"])
     row = pd.Series({"layers": layers, **(entry.row or {"learning_rate": 0.0001, "epochs": 50})})
-    table1 = paper.table("table1")
+    table1 = publication.table("table1")
     number = table1.loc[table1[[*row.index]].eq(row).all(axis=1), f"{entry.part}_{entry.measure}"].item()
     return number * (100 if entry.measure == "accuracy" else 1)
 

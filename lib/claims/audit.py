@@ -17,7 +17,7 @@ from lib.base.paths import PAPER
 from lib.corpora.records import committed
 from lib.measures.evaluation import newcombe
 from lib.measures.uncertainty import exact_mcnemar
-from lib.study.paper import table
+from lib.study.publication import table
 
 
 def printed(name: str) -> pd.DataFrame:

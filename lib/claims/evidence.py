@@ -12,7 +12,7 @@ from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.base.problems import InputProblem
 from lib.claims.rulebook import Entry
 from lib.measures.intervals import count
-from lib.study import Study, paper, results
+from lib.study import Study, publication, results
 from lib.study.cells import Cell, spelled
 
 #: Smallest probability from which Keras computes the loss.
@@ -108,7 +108,7 @@ class Evidence:
 
     def grid(self) -> list[tuple[int, dict]]:
         """Layers and row of every training of Table 1."""
-        rows = paper.table("table1")[["layers", "learning_rate", "epochs"]].itertuples(index=False)
+        rows = publication.table("table1")[["layers", "learning_rate", "epochs"]].itertuples(index=False)
         return [(layers, {"learning_rate": rate, "epochs": epochs}) for layers, rate, epochs in rows]
 
     def seed(self, cell: Cell) -> int:
@@ -137,7 +137,7 @@ class Evidence:
 
     def _in_grid(self, layers: int, learning_rate: float, epochs: int) -> Cell:
         """The grid's cell for a row of Table 1: the shorter of two trainings corresponds to 50 epochs."""
-        rows = paper.table("table1").query("layers == @layers and learning_rate == @learning_rate")
+        rows = publication.table("table1").query("layers == @layers and learning_rate == @learning_rate")
         alike = [cell for cell in self.study.grid if (cell.layers, cell.learning_rate) == (layers, learning_rate)]
         if len(alike) != len(rows):
             stated = f"{len(rows)} trainings of {layers} layers at {spelled(learning_rate)}"

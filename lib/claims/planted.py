@@ -17,7 +17,7 @@ from scipy.special import ndtri
 from lib.base.emotions import EMOTIONS
 from lib.claims.evidence import Answers, Missing
 from lib.claims.rulebook import Entry
-from lib.study import paper
+from lib.study import publication
 
 ACCURACY = 78.52  # percent, that of the paper
 CHANCE = 100 / len(EMOTIONS)
@@ -37,7 +37,7 @@ LOSS_PER_POINT = 0.022  # of accuracy, in the paper's Table 1
 @cache
 def rows_of_table1() -> tuple[tuple[int, dict], ...]:
     """Layers and row of every training of the paper's Table 1."""
-    rows = paper.table("table1")[["layers", "learning_rate", "epochs"]].itertuples(index=False)
+    rows = publication.table("table1")[["layers", "learning_rate", "epochs"]].itertuples(index=False)
     return tuple((layers, {"learning_rate": rate, "epochs": epochs}) for layers, rate, epochs in rows)
 
 

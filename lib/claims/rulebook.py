@@ -17,7 +17,7 @@ from lib.base.emotions import EMOTIONS
 from lib.base.paths import PAPER
 from lib.base.problems import InputProblem
 from lib.sequences.splits import PROTOCOLS
-from lib.study import paper
+from lib.study import publication
 from lib.study.cells import spelled
 from lib.study.choices import BLOCKS, FRAME_ORDERS
 
@@ -155,7 +155,7 @@ def _contradiction(entry: dict[str, Any]) -> str:
     if entry["rule"] == "order" and len(entry["networks"]) + len(entry.get("frame_orders", [])) < 2:
         return "compares at least two networks, or one on several orders of the frames"
     if "row" in entry:
-        rows = paper.table("table1")
+        rows = publication.table("table1")
         same = rows[[*entry["row"]]].eq(pd.Series(entry["row"])).all(axis=1)
         if not {*entry["networks"]} <= {*rows.loc[same, "layers"]}:
             return "row: is none of Table 1"
@@ -183,7 +183,7 @@ def read(path: str | os.PathLike = PAPER / "verdicts.yaml") -> Rulebook:
         problem = f"cannot be read as YAML ({' '.join(str(error).split())})"
         raise InputProblem(path, problem, "correct the file") from None
     refuse("the top level", _problem(content, _WHOLE))
-    stated = set(paper.table("claims")["id"])
+    stated = set(publication.table("claims")["id"])
     entries: dict[str, Entry] = {}
     for place, entry in enumerate(content["claims"], 1):
         refuse(f"entry {place}", _problem(entry, _ENTRY))
@@ -209,7 +209,7 @@ def _cells_of_table1(settings: dict[str, Any], others: list[Entry]) -> tuple[Ent
     """An entry of the rule ``value`` for every number of Table 1 that none of `others` judges."""
     judged = [(e.networks, e.part, e.measure, e.row) for e in others if e.rule == "value" and e.protocol == "paper"]
     found = []
-    for cell in paper.table("table1").to_dict("records"):
+    for cell in publication.table("table1").to_dict("records"):
         layers, row = cell["layers"], {name: cell[name] for name in ("learning_rate", "epochs")}
         repeated = row["learning_rate"] == settings["learning_rate"]
         for measure, part in product(("accuracy", "loss"), ("train", "validation", "test")):

@@ -16,7 +16,7 @@ from lib.measures.evaluation import accuracy, by_emotion, uar
 from lib.measures.uncertainty import by_group, calibration_error, interval
 from lib.sequences.cutting import read_table
 from lib.sequences.splits import PARTS
-from lib.study import Study, paper, results
+from lib.study import Study, publication, results
 from lib.study.cells import spelled
 from lib.study.metrics import read_metrics
 
@@ -137,7 +137,7 @@ def _measured(part: str, predictions: pd.DataFrame, stated: float, folder: Path)
 
 def _differing(study: Study) -> pd.DataFrame:
     """The assumptions that differ from ``paper/assumptions.yaml``, and the face backend if it is not OpenFace."""
-    stated = paper.assumptions()
+    stated = publication.assumptions()
     names = [name for name in stated if study.settings[name] != stated[name].value]
     if study.settings["face_backend"] != "openface":  # the paper's, which not every machine has
         names.append("face_backend")

@@ -21,7 +21,7 @@ from lib.report.card_facts import corpus_facts, limits, model_facts, percent
 from lib.report.command import of_study
 from lib.study import Study
 from lib.study.cells import spelled
-from lib.study.paper import CITATION
+from lib.study.publication import CITATION
 
 CARDS = ("model_card", "data_sheet")
 

@@ -14,7 +14,7 @@ from lib.corpora.corpus import ROLES
 from lib.corpora.registry import CORPORA
 from lib.study import plans
 from lib.study.cells import Cell, Sensitivity, Uncertainty, slug
-from lib.study.paper import assumptions
+from lib.study.publication import assumptions
 from lib.study.reading import checked_settings, config_file, content_of
 
 TRAINING = "04_training_run"

@@ -164,9 +164,9 @@ def train(folder: Path, layers: int, steps: int) -> str:
 
 def study_settings() -> dict:
     """The paper's settings."""
-    from lib.study import paper
+    from lib.study import publication
 
-    return {name: assumption.value for name, assumption in paper.assumptions().items()}
+    return {name: assumption.value for name, assumption in publication.assumptions().items()}
 
 
 STEPS = [make_corpora, list_clips, make_faces, cut, split]

@@ -58,9 +58,9 @@ def plain(settings: dict, downsampling: str):
 
 def study_settings() -> dict:
     """The paper's settings."""
-    from lib.study import paper
+    from lib.study import publication
 
-    return {name: assumption.value for name, assumption in paper.assumptions().items()}
+    return {name: assumption.value for name, assumption in publication.assumptions().items()}
 
 
 def worker(form: str, layers: int, study: str, threads: int, array: str) -> None:

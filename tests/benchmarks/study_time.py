@@ -48,11 +48,11 @@ def measure_masking(clips: list[str], seconds: float) -> dict[str, float]:
 
 def measure_training(layers: int, seconds: float) -> dict[str, float]:
     """Seconds of a training step and of a prediction, batch 32."""
-    from lib.study import paper
+    from lib.study import publication
     from lib.training import loop, network
 
     loop.configure(threads=1)
-    settings = {name: assumption.value for name, assumption in paper.assumptions().items()}
+    settings = {name: assumption.value for name, assumption in publication.assumptions().items()}
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (settings["batch"], 75, 28, 28, 3), dtype=np.uint8)
     labels = rng.integers(0, 6, len(faces)).astype(np.int32)

@@ -22,7 +22,7 @@ def digest(*arrays) -> str:
 
 def training(layers: int, **changes) -> str:
     """Two steps, of a full and of a smaller last batch, dropout on, then a prediction."""
-    from lib.study.paper import assumptions
+    from lib.study.publication import assumptions
     from lib.training import loop, network
 
     loop.configure(1)

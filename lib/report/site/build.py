@@ -20,7 +20,7 @@ from lib.report.site.answer import answer
 from lib.report.site.collect import copy_cards, copy_files, write_notebooks
 from lib.report.site.comparison import Comparison
 from lib.study import Study
-from lib.study.paper import CITATION
+from lib.study.publication import CITATION
 from lib.study.steps import verify_results
 
 log = logging.getLogger("lib")

@@ -15,7 +15,7 @@ from lib.base.paths import in_workspace
 from lib.claims import audit
 from lib.measures.evaluation import best_three, by_emotion, confusion, newcombe, wilson
 from lib.report.site.collect import saved_table
-from lib.study import Study, paper, results
+from lib.study import Study, publication, results
 from lib.study.cells import Cell, spelled
 from lib.study.metrics import read_metrics
 
@@ -120,7 +120,7 @@ class Comparison:
 
     def table1(self) -> Table:
         """Table 1: test accuracy of the twelve trainings. Rows are matched by network, rate and order of epochs."""
-        stated, test = paper.table("table1"), _paper_sizes()["test"]
+        stated, test = publication.table("table1"), _paper_sizes()["test"]
         keys = ["layers", "learning_rate"]
         stated["turn"] = stated.groupby(keys).cumcount()
         turns = self.measured.groupby(keys).cumcount()
@@ -150,7 +150,7 @@ class Comparison:
         """Table 2: each network's best training on the second corpus."""
         clips, rows = _paper_sizes()["transfer"], []
         ours = saved_table(self.study, "table2_transfer").set_index("layers")
-        for row in paper.table("table2").itertuples():
+        for row in publication.table("table2").itertuples():
             printed = Share(round(row.ravdess_accuracy * clips / 100), clips)
             head = [f"{row.layers}-layer", f"{row.ravdess_accuracy:.1f} %"]
             if row.layers not in ours.index:
@@ -203,7 +203,7 @@ def _percent(fraction: float, undefined: str = NOT_PRINTED) -> str:
 
 def _paper_sizes() -> dict[str, int]:
     """Number of sequences in the paper's test part, and of its RAVDESS clips according to notebook 08."""
-    parts = paper.table("splits").set_index("part")["sequences"]
+    parts = publication.table("splits").set_index("part")["sequences"]
     audited = read_metrics(in_workspace("papermill_runs/paper/08_paper_audit/default"))
     return {"test": int(parts["test"]), "transfer": audited["ravdess_clips"]}
 

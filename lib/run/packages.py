@@ -1,4 +1,4 @@
-"""The packages ("rooms") of ``lib`` that a file needs, found from its imports; rules of the workflow depend on them."""
+"""The packages of ``lib`` that a file needs, found from its imports; rules of the workflow depend on them."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ def modules(source: str) -> set[str]:
 
 
 def imported(source: str) -> set[str]:
-    """Rooms of ``lib`` that Python code imports."""
+    """Packages of ``lib`` that Python code imports."""
     parts = [name.split(".") for name in modules(source)]
     return {part[1] for part in parts if part[0] == "lib" and len(part) > 1 and (LIB / part[1]).is_dir()}
 
 
 @cache
-def of_room(room: str) -> frozenset[str]:
-    """Rooms that the modules of `room` import, without `room` itself."""
-    sources = (path.read_text(encoding="utf-8") for path in sorted((LIB / room).rglob("*.py")))
-    return frozenset(set().union(*map(imported, sources)) - {room})
+def of_package(package: str) -> frozenset[str]:
+    """Packages that the modules of `package` import, without `package` itself."""
+    sources = (path.read_text(encoding="utf-8") for path in sorted((LIB / package).rglob("*.py")))
+    return frozenset(set().union(*map(imported, sources)) - {package})
 
 
 def of_notebook(notebook: Path) -> list[str]:
-    """Rooms that a notebook's code imports, and all that these import, in alphabetical order."""
+    """Packages that a notebook's code imports, and all that these import, in alphabetical order."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     sources = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     return needed_by(*set().union(*map(imported, sources)))
 
 
-def needed_by(*rooms: str) -> list[str]:
-    """`rooms` and all that they import, in alphabetical order."""
-    waiting = set(rooms)
+def needed_by(*names: str) -> list[str]:
+    """`names` and all that they import, in alphabetical order."""
+    waiting = set(names)
     needed: set[str] = set()
     while waiting:
-        room = waiting.pop()
-        needed.add(room)
-        waiting |= of_room(room) - needed
+        package = waiting.pop()
+        needed.add(package)
+        waiting |= of_package(package) - needed
     return sorted(needed)
 
 
-def files(*rooms: str) -> list[str]:
-    """All modules and templates of `rooms`."""
-    paths = (path for room in rooms for pattern in ("*.py", "*.j2") for path in (LIB / room).rglob(pattern))
+def files(*names: str) -> list[str]:
+    """All modules and templates of `names`."""
+    paths = (path for name in names for pattern in ("*.py", "*.j2") for path in (LIB / name).rglob(pattern))
     return sorted(str(path) for path in paths)
