@@ -124,7 +124,7 @@ def with_faces(table: pd.DataFrame, faces_folder: Path, share: float) -> tuple[p
 
 
 def _stored(table: pd.DataFrame, faces_folder: Path, name: str) -> Iterator[tuple[Path, Any, np.ndarray]]:
-    """For each row of `plan`, actor by actor: the actor's file, the row, its frames of `name`; raises as `cut` does."""
+    """Per row of `table`, actor by actor: the actor's file, the row, its frames of `name`; raises as `cut` does."""
     for actor, rows in table.groupby("actor", sort=True):
         path = faces_folder / f"{actor}.npz"
         (stored,), spans = read_actor(path, name)

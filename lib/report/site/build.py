@@ -25,7 +25,7 @@ from lib.study.steps import verify_results
 
 log = logging.getLogger("lib")
 PAGES = ROOT / "pages"
-_LEFT = ("*.map", "webpack-macros.html")  # of the theme, for its makers
+_UNUSED = ("*.map", "webpack-macros.html")  # files of the theme that only its developers need
 
 
 def section(text: str, title: str) -> str:
@@ -41,7 +41,7 @@ def commands(text: str) -> str:
 
 
 def within_site(text: str) -> str:
-    """The Markdown `text` of the README with its links to notebooks made the site's, and those to other files text."""
+    """The README's Markdown `text` with links to the site's notebooks; links to other files become plain text."""
     text = re.sub(r"\]\(notebooks/(\w+)\.ipynb\)", r"](notebooks/\1)", text)
     return re.sub(r"\[([^\]]+)\]\((?!https?:|notebooks/\w+\))[^)]*\)", r"\1", text)
 
@@ -87,7 +87,7 @@ def write_sources(study: Study, folder: Path) -> None:
 
 
 def run_sphinx(sources: Path, pages: Path) -> str:
-    """Build `pages` from `sources`; give Sphinx's warnings, the sources' folder left out of them.
+    """Build `pages` from `sources`; return Sphinx's warnings, with file names relative to `sources`.
 
     Raises
     ------
@@ -96,17 +96,17 @@ def run_sphinx(sources: Path, pages: Path) -> str:
     """
     command = [sys.executable, "-m", "sphinx", "--quiet", "--no-color", "-b", "html", "-d"]
     command += [str(sources / ".doctrees"), str(sources), str(pages)]
-    here = {**os.environ, "TMPDIR": str(sources)}  # where it leaves what it knows of a failure
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=here)
+    environment = {**os.environ, "TMPDIR": str(sources)}  # where it writes the log of a failure
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     messages = done.stderr.replace(f"{sources}{os.sep}", "").strip()
     if done.returncode:
         raised = [line.strip() for line in messages.splitlines() if "Error: " in line] or [messages]
-        raise InputProblem(pages, f"cannot be built ({raised[-1]})", "mend what Sphinx names and build again")
+        raise InputProblem(pages, f"cannot be built ({raised[-1]})", "correct what Sphinx names and build again")
     return messages
 
 
 def build(study: Study, to: Path | None = None) -> Path:
-    """Build the site of `study` into the folder `to` (``site/`` of the workspace), replacing what is there at the end.
+    """Build the site of `study` in the folder `to` (by default ``site/`` of the workspace), in place of an older one.
 
     Raises
     ------
@@ -117,14 +117,14 @@ def build(study: Study, to: Path | None = None) -> Path:
     to = to or workspace() / "site"
     with telling_unwritable(to):
         scratch = to.with_name(f".{to.name}.building")
-        shutil.rmtree(scratch, ignore_errors=True)  # what a killed build left
+        shutil.rmtree(scratch, ignore_errors=True)  # left by a killed build
         try:
             (scratch / "sources").mkdir(parents=True)
             write_sources(study, scratch / "sources")
             if warnings := run_sphinx(scratch / "sources", scratch / "pages"):
                 log.warning("%s", warnings)
-            for left in _LEFT:
-                for path in (scratch / "pages" / "_static").rglob(left):
+            for pattern in _UNUSED:
+                for path in (scratch / "pages" / "_static").rglob(pattern):
                     path.unlink()
             if to.exists():
                 to.rename(scratch / "old")

@@ -1,4 +1,4 @@
-"""Collect the contents of a site: a study's executed notebooks, and the files they wrote."""
+"""Collect the contents of a site: a study's executed notebooks and the files that they wrote."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ PAPER_NOTE = """:::{admonition} The paper and the real CREMA-D
 No synthetic data is used in this notebook.
 :::"""
 
-#: Lines of code from which on a cell is folded.
+#: A cell with this many lines of code or more is folded.
 LONG = 10
 
 
 def executed(study: Study, best: Cell) -> dict[str, Path]:
-    """Files of the executed notebooks, in the order of the series; of notebook 04 the run of `best`.
+    """Files of the executed notebooks, in the order of the series; for notebook 04 that of the training `best`.
 
     Raises
     ------
     lib.base.problems.InputProblem
         If one has not been run.
     """
-    found = {}
+    files = {}
     for stem in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")):
         if (stem == "10_uncertainty" and not study.uncertainty) or (stem == "11_sensitivity" and not study.sensitivity):
             continue
@@ -50,10 +50,10 @@ def executed(study: Study, best: Cell) -> dict[str, Path]:
             folder = study.training(best)
         elif stem in OF_THE_PAPER:
             folder = in_workspace(Path("papermill_runs/paper") / stem / "default")
-        found[stem] = folder / "notebook.ipynb"
-        if not found[stem].is_file():
-            raise InputProblem(found[stem], "is not there: the notebook has not been run", remedy(study))
-    return found
+        files[stem] = folder / "notebook.ipynb"
+        if not files[stem].is_file():
+            raise InputProblem(files[stem], "is not there: the notebook has not been run", remedy(study))
+    return files
 
 
 def saved_table(study: Study, name: str, of: str = "") -> pd.DataFrame:
@@ -66,13 +66,13 @@ def saved_table(study: Study, name: str, of: str = "") -> pd.DataFrame:
 
 
 def remedy(study: Study) -> str:
-    """The command that makes what is missing."""
+    """What to do about a missing file: the command that runs the study."""
     own = study.name in ("paper", "paper-full")
     return f"run `make {study.name}` first" if own else f"run `make reproduce STUDY={study.name}` first"
 
 
 def _folds(notebook: NotebookNode) -> dict[str, str]:
-    """What the button of each folded cell says, by the cell's id: the cells that set things up, and the long ones."""
+    """Text on the button of each folded cell, by the cell's id: set-up, metrics and long cells are folded."""
     names, parameters = {}, False
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         tags = cell.metadata.get("tags", [])
@@ -83,17 +83,17 @@ def _folds(notebook: NotebookNode) -> dict[str, str]:
         elif not parameters:
             names[cell.id] = "the imports"
         elif re.search(r"^write_metrics\(", cell.source, flags=re.MULTILINE):
-            names[cell.id] = "what is kept of this run"
+            names[cell.id] = "how the results are stored"
         elif len(cell.source.splitlines()) >= LONG:
             names[cell.id] = "the code"
     return names
 
 
 def readable(path: Path, note: str) -> NotebookNode:
-    """The executed notebook `path` as a page: `note` below its title, what sets things up and long code folded.
+    """Read the executed notebook `path` and make it a page: `note` below the title, set-up and long code folded.
 
-    What papermill noted is dropped, since it names folders and times of this machine; of progress bars the last state
-    is kept; the names of written files are not shown.
+    Papermill's metadata are dropped, since they name folders and times of this machine. Of a progress bar the last
+    state is kept. The names of written files are not shown.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def readable(path: Path, note: str) -> NotebookNode:
 
 
 def _is_path(output: NotebookNode) -> bool:
-    """Whether `output` is but the path that `lib.report.figures.save_table` gives."""
+    """Whether `output` is the path that `lib.report.figures.save_table` returns."""
     text = output.data.get("text/plain", "") if output.output_type == "execute_result" else ""
     return bool(re.fullmatch(r"'[^']+\.csv'", text))
 
@@ -133,13 +133,13 @@ def _is_path(output: NotebookNode) -> bool:
 def heading(notebook: NotebookNode) -> tuple[str, str]:
     """Title and question of a notebook of the series, from its first cell."""
     first = notebook.cells[0].source
-    found = re.search(r"\*\*Question:\*\*\s*(.+)", first)
-    question = found.group(1) if found else ""
+    match = re.search(r"\*\*Question:\*\*\s*(.+)", first)
+    question = match.group(1) if match else ""
     return first.splitlines()[0].lstrip("# "), question[:1].upper() + question[1:]
 
 
 def write_notebooks(study: Study, best: Cell, folder: Path) -> list[tuple[str, str, str]]:
-    """Write the readable notebooks into `folder`; give stem, title and question of each."""
+    """Write the notebooks as pages into `folder`; return stem, title and question of each."""
     folder.mkdir(parents=True)
     series = []
     for stem, path in executed(study, best).items():
@@ -158,7 +158,7 @@ def copy_files(study: Study, folder: Path) -> dict[str, dict[str, list[str]]]:
     dict
         By folder (``tables/sample``) and stem: the paths in `folder` of the files of that stem.
     """
-    found: dict[str, dict[str, list[str]]] = {}
+    files: dict[str, dict[str, list[str]]] = {}
     for kind in ("tables", "figures"):
         for name in dict.fromkeys((study.name, "paper")):
             source = in_workspace(Path(kind) / name)
@@ -166,13 +166,13 @@ def copy_files(study: Study, folder: Path) -> dict[str, dict[str, list[str]]]:
                 to = folder / kind / name / file.name
                 to.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, to)
-                same = found.setdefault(f"{kind}/{name}", {}).setdefault(file.stem, [])
+                same = files.setdefault(f"{kind}/{name}", {}).setdefault(file.stem, [])
                 same.append(to.relative_to(folder).as_posix())
-    return found
+    return files
 
 
 def copy_cards(study: Study, folder: Path) -> list[str]:
-    """Copy the study's cards into `folder`; give their stems. A study without cards has none."""
+    """Copy the study's cards, if it has any, into `folder`; return their stems."""
     folder.mkdir(parents=True)
     cards = sorted(in_workspace(Path("cards") / study.name).glob("*.md"))
     for card in cards:
