@@ -36,6 +36,7 @@ from lib.synthetic import render_corpus
 from lib.training import loop
 from lib.training.checkpoint import State, save
 from tests.landmark_models import needs_models
+from tests.portable.steps import digest
 
 SEED = int(os.environ.get("FAULTS_SEED", "2021"))
 TRAINING_KILLS, MASKING_KILLS, WORKFLOW_KILLS = 10, 8, 2
@@ -114,7 +115,7 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_bytes(task, tmp_
     for name in ("history.csv", f"checkpoints/epoch-{epochs:04d}.npz"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes(), name
     models = [loop.load_model(tmp_path / run / "model.keras") for run in ("run", "undisturbed")]
-    assert loop.weights_digest(models[0]) == loop.weights_digest(models[1])
+    assert digest(*models[0].get_weights()) == digest(*models[1].get_weights())
     assert len(list((tmp_path / "run" / "checkpoints").iterdir())) == 3, "two checkpoints and the lock"
 
 
@@ -409,7 +410,7 @@ def test_a_full_disk_at_the_network_file(task, small_disk):  # noqa: F811
             model.save(temporary)
 
     full(small_disk, write)
-    assert loop.weights_digest(loop.load_model(small_disk / "run/model.keras"))
+    assert loop.load_model(small_disk / "run/model.keras").get_weights()
 
 
 def test_a_folder_that_cannot_be_written(task, read_only, caplog):  # noqa: F811

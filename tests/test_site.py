@@ -20,9 +20,10 @@ from lib.measures.evaluation import wilson
 from lib.report.site.__main__ import main
 from lib.report.site.answer import answer
 from lib.report.site.build import PAGES, build, commands, run_sphinx, section, within_site, write_sources
-from lib.report.site.collect import OF_THE_PAPER, readable
+from lib.report.site.collect import readable
 from lib.report.site.comparison import Comparison, Share
 from lib.study import TRAINING, load, results
+from lib.study.choices import OF_PAPER
 from lib.study.metrics import write_metrics
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -41,7 +42,7 @@ def workspace(tmp_path_factory):
     shutil.copytree(paths.ROOT / "tests/sample_runs", runs / "sample" / TRAINING)
     shutil.copytree(paths.ROOT / "tests/sample_runs", runs / "real" / TRAINING)
     for notebook in paths.NOTEBOOKS.glob("*.ipynb"):
-        for study in ("paper",) if notebook.stem in OF_THE_PAPER else ("sample", "real"):
+        for study in ("paper",) if notebook.stem in OF_PAPER else ("sample", "real"):
             places = (runs / study / TRAINING).glob("*/") if notebook.stem == TRAINING else ["default"]
             for place in places:
                 to = runs / study / notebook.stem / place / "notebook.ipynb"

@@ -16,6 +16,7 @@ from lib.base.problems import InputProblem
 from lib.study import load, publication
 from lib.training import checkpoint, loop
 from lib.training.backend import keras
+from tests.portable.steps import digest
 
 NUMERICS = os.environ.get("TEST_NUMERICS", "portable")
 loop.configure(threads=1, numerics=NUMERICS)
@@ -61,7 +62,7 @@ def assert_equal(folder, reference):
     """Byte-equal: history, the last checkpoint (weights, best weights, optimizer), the network's weights."""
     for name in ("history.csv", f"checkpoints/epoch-{EPOCHS:04d}.npz"):
         assert (folder / name).read_bytes() == (reference / name).read_bytes(), name
-    digests = {loop.weights_digest(loop.load_model(f / "model.keras")) for f in (folder, reference)}
+    digests = {digest(*loop.load_model(f / "model.keras").get_weights()) for f in (folder, reference)}
     assert len(digests) == 1
 
 
@@ -196,7 +197,7 @@ def test_losses_are_what_keras_reports(task, undisturbed):
 
 def test_best_is_the_first_epoch_of_the_highest_accuracy():
     def best(loss, accuracy):
-        return loop._best_epoch(np.column_stack([loss, accuracy, loss, accuracy]))
+        return checkpoint.best_epoch(np.column_stack([loss, accuracy, loss, accuracy]))
 
     assert best([3, 2, 1, 0.5], [0.2, 0.6, 0.6, 0.4]) == 2
     assert best([np.nan, 2, np.nan], [0.9, 0.1, 0.9]) == 2

@@ -11,13 +11,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import Any
 
 from lib.base.problems import InputProblem
 from lib.corpora.registry import CORPORA
+from lib.run.lengths import clip_lengths, rendered
 from lib.study import Study
-from lib.synthetic import Clip, plan
 
 log = logging.getLogger("lib.run.progress")
 
@@ -28,31 +26,26 @@ _RENDER, _MASK = 1 / 400, 1 / 420  # seconds a frame
 _EPOCH = {5: 36.0, 6: 46.0, 7: 65.0}  # seconds of 5,000 training and 1,000 validation sequences, by layers
 _SEQUENCES = 7704  # sequences of the corpus with these parts
 _TRAINING = 40.0  # seconds of a training's notebook without its epochs
-_FRAMES = 80  # of a real clip, about
-
-
-@cache
-def _planned(corpus: str, *rendering: tuple[str, Any]) -> list[Clip]:
-    return plan(corpus, **dict(rendering))
 
 
 def work(study: Study) -> tuple[float, float]:
     """Seconds of work on one core: done, judged by the existing files, and needed for the whole `study`."""
     done = total = 0.0
     for corpus, entry in study.corpora.items():
-        rendering = study.rendering(corpus)
-        clips = _planned(corpus, *rendering.items()) if rendering else []
-        frames = sum(clip.frames for clip in clips) or CORPORA[corpus].clips * _FRAMES
+        clips, (lengths, times) = rendered(study, corpus), clip_lengths(study, corpus)
         actors = len({clip.actor for clip in clips}) or len(CORPORA[corpus].actors) or 1
-        if rendering:
-            there = sum(clip.path(entry["folder"]).exists() for clip in clips)
-            total, done = total + frames * _RENDER, done + frames * _RENDER * there / len(clips)
+        if clips:
+            there = sum(clip.path(entry["folder"]).exists() for clip in clips) / len(clips)
+            seconds = sum(clip.frames for clip in clips) * _RENDER
+            total, done = total + seconds, done + seconds * there
         there = min(actors, len([*(study.faces(corpus) / "faces").glob("*.npz")]))
-        total, done = total + frames * _MASK, done + frames * _MASK * there / actors
+        seconds = sum(lengths) * times * _MASK
+        total, done = total + seconds, done + seconds * there / actors
         if corpus == study.training_corpus:
-            share = (len(clips) or CORPORA[corpus].clips) / _SEQUENCES
-    for cell in study.trainings:
-        before = cell.continued(study.trainings)
+            share = len(lengths) * times / _SEQUENCES
+    trainings = study.trainings
+    for cell in trainings:
+        before = cell.continued(trainings)
         first = before.epochs if before else 0
         folder = study.training(cell)
         epochs = max((int(path.stem[-4:]) for path in (folder / "checkpoints").glob("epoch-*.npz")), default=first)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from lib.base.files import telling_unwritable, written_atomically
 from lib.base.locks import locked
 from lib.base.paths import relative
 from lib.base.problems import InputProblem
+
+if TYPE_CHECKING:
+    from keras import Model
 
 KEPT = 2
 
@@ -59,6 +63,27 @@ class State:
 
 
 LISTS = ("weights", "best", "optimizer")
+
+
+def state_of(model: Model, fingerprint: str, history: np.ndarray, best: list | None = None) -> State:
+    """The state of `model` after the epochs of `history`; `best` are the best weights before the last epoch."""
+    weights = model.get_weights()
+    if best is None or best_epoch(history) == len(history):
+        best = weights
+    return State(fingerprint, history, weights, best, [np.asarray(v.value) for v in model.optimizer.variables])
+
+
+def restore(model: Model, state: State) -> None:
+    """Give `model` the weights of `state`, and its optimizer the optimizer's."""
+    model.set_weights(state.weights)
+    for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
+        variable.assign(value)
+
+
+def best_epoch(history: np.ndarray) -> int:
+    """The first epoch (from 1) with the highest validation accuracy; epochs without a finite loss come last."""
+    loss, accuracy = history[:, 2], history[:, 3]
+    return int(np.argmax(np.where(np.isfinite(loss), accuracy, -1.0))) + 1
 
 
 @contextmanager

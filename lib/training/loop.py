@@ -26,7 +26,6 @@ from lib.base.paths import relative
 from lib.base.problems import InputProblem
 from lib.training import checkpoint, network
 from lib.training.backend import configure, environment, keras, tf
-from lib.training.checkpoint import State
 
 __all__ = ["configure", "evaluate", "load_model", "predict", "predictions", "train"]
 
@@ -105,14 +104,14 @@ def train(
     with checkpoint.locked_folder(folder / "checkpoints") as checkpoints:
         model = network.build(layers, settings, seed=seed, learning_rate=learning_rate)
         model.optimizer.build(model.trainable_variables)
-        start = _state(model, fingerprint, np.empty((0, len(MEASURES))))
+        start = checkpoint.state_of(model, fingerprint, np.empty((0, len(MEASURES))))
         state = checkpoint.newest(checkpoints, start, epochs)
         if state is None and continue_from is not None:
             state = checkpoint.newest(Path(continue_from) / "checkpoints", start, epochs)
         if state is None:
             state = start
         else:
-            _restore(model, state)
+            checkpoint.restore(model, state)
         step, forward = _step(model), _forward(model)
         with tqdm(
             total=epochs, initial=state.epoch, unit="epoch", desc=f"{layers} layers", disable=not progress
@@ -123,7 +122,7 @@ def train(
                 measures += _measures(model, probabilities, labels[validation])
                 if not np.isfinite(measures).all():
                     log.warning("%s, epoch %d: the loss is not a number", relative(folder), epoch)
-                state = _state(model, fingerprint, np.vstack([state.history, measures]), state.best)
+                state = checkpoint.state_of(model, fingerprint, np.vstack([state.history, measures]), state.best)
                 checkpoint.save(state, checkpoints)
                 bar.set_postfix(train=f"{measures[1]:.3f}", validation=f"{measures[3]:.3f}", refresh=False)
                 bar.update()
@@ -199,14 +198,6 @@ def load_model(path: Path) -> keras.Model:
     return model
 
 
-def weights_digest(model: keras.Model) -> str:
-    """SHA-256 of all weights' bytes: equal for two networks of one form only if their weights are equal."""
-    digest = hashlib.sha256()
-    for array in model.get_weights():
-        digest.update(np.ascontiguousarray(array))
-    return digest.hexdigest()
-
-
 def _fingerprint(parameters: dict, sequences, labels, *parts: np.ndarray) -> str:
     """Digest of `parameters` and of the training and validation sequences and labels."""
     digest = hashlib.blake2b(json.dumps(parameters, sort_keys=True, default=np.generic.item).encode(), digest_size=16)
@@ -270,21 +261,6 @@ def _epoch(model, step, sequences, labels, train, batch: int, seed: int, epoch: 
     return [float((losses * sizes).sum() / sizes.sum()), float(hits.sum() / sizes.sum())]
 
 
-def _state(model: keras.Model, fingerprint: str, history: np.ndarray, best: list | None = None) -> State:
-    """The state of `model` after the epochs of `history`; `best` are the best weights before the last epoch."""
-    weights = model.get_weights()
-    if best is None or _best_epoch(history) == len(history):
-        best = weights
-    return State(fingerprint, history, weights, best, [np.asarray(v.value) for v in model.optimizer.variables])
-
-
-def _restore(model: keras.Model, state: State) -> None:
-    """Give `model` the weights of `state`, and its optimizer the optimizer's."""
-    model.set_weights(state.weights)
-    for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
-        variable.assign(value)
-
-
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
     """Seed every dropout layer from (seed, epoch, layer)."""
     for number, layer in enumerate(model.layers):
@@ -308,9 +284,3 @@ def _measures(model: keras.Model, probabilities: np.ndarray, labels: np.ndarray)
     cross_entropy = -np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean()
     penalty = sum(float(loss) for loss in model.losses)
     return [float(cross_entropy) + penalty, float((probabilities.argmax(axis=1) == labels).mean())]
-
-
-def _best_epoch(history: np.ndarray) -> int:
-    """The first epoch (from 1) with the highest validation accuracy; epochs without a finite loss come last."""
-    loss, accuracy = history[:, 2], history[:, 3]
-    return int(np.argmax(np.where(np.isfinite(loss), accuracy, -1.0))) + 1

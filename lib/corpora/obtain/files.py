@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,14 +45,11 @@ class Remote:
         return self.path.with_name(f".{self.path.name}.part")
 
 
-def digest(path: Path, algorithm: str, seen: Callable[[int], object] = lambda _: None) -> str:
-    """``algorithm:hex`` of a file's content; `seen` is called with the number of bytes of each piece read."""
-    sum_ = hashlib.new(algorithm, usedforsecurity=False)
+def digest(path: Path, algorithm: str) -> str:
+    """``algorithm:hex`` of a file's content."""
     with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            sum_.update(piece)
-            seen(len(piece))
-    return f"{algorithm}:{sum_.hexdigest()}"
+        total = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    return f"{algorithm}:{total.hexdigest()}"
 
 
 def holds(path: Path, remote: Remote) -> bool:

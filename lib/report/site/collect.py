@@ -16,9 +16,7 @@ from lib.base.paths import NOTEBOOKS, in_workspace
 from lib.base.problems import InputProblem
 from lib.study import TRAINING, Study
 from lib.study.cells import Cell
-
-#: Notebooks about the paper and CREMA-D's records, which run once for all studies.
-OF_THE_PAPER = ("08_paper_audit", "09_human_baseline")
+from lib.study.choices import OF_PAPER
 
 SAMPLE_NOTE = """:::{{admonition}} {title}
 :class: important
@@ -48,7 +46,7 @@ def executed(study: Study, best: Cell) -> dict[str, Path]:
         folder = study.runs(stem) / "default"
         if stem == TRAINING:
             folder = study.training(best)
-        elif stem in OF_THE_PAPER:
+        elif stem in OF_PAPER:
             folder = in_workspace(Path("papermill_runs/paper") / stem / "default")
         files[stem] = folder / "notebook.ipynb"
         if not files[stem].is_file():
@@ -144,7 +142,7 @@ def write_notebooks(study: Study, best: Cell, folder: Path) -> list[tuple[str, s
     series = []
     for stem, path in executed(study, best).items():
         note = SAMPLE_NOTE.format(title=escape(study.title[:1].upper() + study.title[1:])) if study.render else ""
-        notebook = readable(path, PAPER_NOTE if stem in OF_THE_PAPER else note)
+        notebook = readable(path, PAPER_NOTE if stem in OF_PAPER else note)
         nbformat.write(notebook, folder / f"{stem}.ipynb")
         series.append((stem, *heading(notebook)))
     return series

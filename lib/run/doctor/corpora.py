@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from lib.base.emotions import EMOTIONS
 from lib.base.paths import in_workspace, relative
 from lib.base.problems import InputProblem
 from lib.corpora.obtain.files import verify
@@ -13,8 +12,8 @@ from lib.corpora.obtain.published import altered_archives, published
 from lib.corpora.pointers import read_pointer
 from lib.corpora.registry import CORPORA
 from lib.run.doctor import MISSING, OK, WRONG, Finding, some
+from lib.run.lengths import clip_lengths
 from lib.study import Study
-from lib.synthetic import plan
 
 
 def check_study(study: Study, corpus: str, checksums: bool = False) -> Iterator[Finding]:
@@ -29,7 +28,7 @@ def check_study(study: Study, corpus: str, checksums: bool = False) -> Iterator[
     except InputProblem as problem:
         yield Finding(MISSING, name, f"{problem.file} {problem.problem}", command)
         return
-    expected = _rendered(study, corpus) if study.render else CORPORA[corpus].clips
+    expected = len(clip_lengths(study, corpus)[0]) if study.render else CORPORA[corpus].clips
     whole = len(clips) >= expected
     text = f"{len(clips):,} of {expected:,} clips can be used, in {relative(folder)}"
     yield Finding(OK if whole else MISSING, name, text, "" if whole else command)
@@ -86,11 +85,6 @@ def _check_published(folder: Path, corpus: str, name: str, checksums: bool) -> I
     if archives:
         text = f"{len(archives)} archives were unpacked without the record's checksum: {some(archives)}"
         yield Finding(WRONG, name, text, obtain_command(corpus, folder))
-
-
-def _rendered(study: Study, corpus: str) -> int:
-    """Number of clips of a rendered corpus that show one of the six emotions, so without calm and surprised."""
-    return sum(clip.emotion in EMOTIONS for clip in plan(corpus, **(study.rendering(corpus) or {})))
 
 
 def check_runs(study: Study) -> Finding:

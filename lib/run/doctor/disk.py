@@ -5,32 +5,28 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from lib.base.emotions import EMOTIONS
 from lib.base.paths import in_workspace
 from lib.corpora.registry import CORPORA
+from lib.run.lengths import clip_lengths
 from lib.sequences.cutting import windows
 from lib.study import Study
-from lib.synthetic import plan
 
 _FACE = 28 * 28 * 3  # bytes of a masked face
 _FRAME = _FACE + 68 * 2 * 4 + 1  # bytes of a frame in an actor's file: with landmarks, and whether a face was found
 _VIDEO = 3_000  # of a frame of a rendered video; measured 2,000 to 2,900
 _TRAINING = 40e6  # of a run: two checkpoints, the network, its notebook; 35e6 with five layers
 _READING = 50e6  # of all other notebooks' runs, the tables and the figures
-_LIKE_IT = {"actors": 3, "clips": 60, "seed": 1}  # a rendering whose clips stand for those of a real corpus
-_USUAL = 120  # frames of a clip of a corpus with unknown lengths
 
 
 def needed(study: Study) -> dict[Path, float]:
     """Bytes that `study` will still write, by folder or file.
 
-    A real corpus is assumed to have the published number of clips, with lengths like those of a rendered one. Faces and
-    sequences are counted once for each variant that the study's trainings use.
+    Faces and sequences are counted once for each variant that the study's trainings use.
     """
     full: dict[Path, float] = defaultdict(float)
     variants = study.variants
     for corpus in study.corpora:
-        frames, times = _lengths(study, corpus)
+        frames, times = clip_lengths(study, corpus)
         if study.render:
             full[study.corpora[corpus]["folder"]] = sum(frames) * times * _VIDEO
         for variant in variants:
@@ -43,15 +39,6 @@ def needed(study: Study) -> dict[Path, float]:
         full[study.training(cell)] = 0 if done else _TRAINING
     full[in_workspace("papermill_runs") / study.name] += _READING
     return {place: max(0.0, size - _there(place)) for place, size in full.items()}
-
-
-def _lengths(study: Study, corpus: str) -> tuple[list[int], float]:
-    """Lengths of some clips of the corpus, and the number of clips that each stands for."""
-    if CORPORA[corpus].rendering is None:
-        return [_USUAL], CORPORA[corpus].clips
-    rendering = study.rendering(corpus)
-    lengths = [clip.frames for clip in plan(corpus, **(rendering or _LIKE_IT)) if clip.emotion in EMOTIONS]
-    return lengths, 1 if rendering else CORPORA[corpus].clips / len(lengths)
 
 
 def _windows(study: Study, corpus: str, frames: int) -> list[tuple[int, int]]:
