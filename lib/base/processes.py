@@ -56,12 +56,12 @@ def jobs_of(name: str) -> list[int]:
     while pid > 1 and pid not in mine:
         mine.add(pid)
         pid = _parent(pid)
-    found, wanted = [], f"{LOCK}={name}".encode()
+    jobs, wanted = [], f"{LOCK}={name}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # another user's process, or it has ended
             if wanted in (folder / "environ").read_bytes().split(b"\0") and int(folder.name) not in mine:
-                found.append(int(folder.name))
-    return found
+                jobs.append(int(folder.name))
+    return jobs
 
 
 def _parent(pid: int) -> int:

@@ -27,12 +27,12 @@ def printed(name: str) -> pd.DataFrame:
 
 def fits(text: str, total: int, scale: int = 100) -> str:
     """Result of `grim` as text: ``"669/1056 rounded or cut off"``, ``"1236 to 1260/1704"``, ``"no k/1704"``."""
-    found = grim(text, total, scale)
-    if not found:
+    counts = grim(text, total, scale)
+    if not counts:
         return f"no k/{total}"
-    if len(found) > 3:
-        return f"{min(found)} to {max(found)}/{total}"
-    return ", ".join(f"{k}/{total} {how}" for k, how in found.items())
+    if len(counts) > 3:
+        return f"{min(counts)} to {max(counts)}/{total}"
+    return ", ".join(f"{k}/{total} {how}" for k, how in counts.items())
 
 
 def grim(text: str, total: int, scale: int = 100) -> dict[int, str]:
@@ -170,8 +170,8 @@ def homogeneity(matrix: pd.DataFrame) -> tuple[float, float]:
     tuple
         The statistic (chi-squared, 5 degrees of freedom for six emotions) and its p.
     """
-    found = SquareTable(matrix.to_numpy(dtype=float), shift_zeros=False).homogeneity()
-    return float(found.statistic), float(found.pvalue)
+    result = SquareTable(matrix.to_numpy(dtype=float), shift_zeros=False).homogeneity()
+    return float(result.statistic), float(result.pvalue)
 
 
 def uar_bounds(right: int, known: dict[str, int], sizes: dict[str, int]) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.base.problems import InputProblem
-from lib.claims.rulebook import Entry
+from lib.claims.rulebook import Entry, rows_of_table1
 from lib.measures.intervals import count
 from lib.study import Study, publication, results
 from lib.study.cells import Cell, spelled
@@ -108,8 +108,7 @@ class Evidence:
 
     def grid(self) -> list[tuple[int, dict]]:
         """Layers and row of every training of Table 1."""
-        rows = publication.table("table1")[["layers", "learning_rate", "epochs"]].itertuples(index=False)
-        return [(layers, {"learning_rate": rate, "epochs": epochs}) for layers, rate, epochs in rows]
+        return list(rows_of_table1())
 
     def seed(self, cell: Cell) -> int:
         """The seed of a training."""

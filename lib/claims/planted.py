@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 from scipy.special import ndtri
 
 from lib.base.emotions import EMOTIONS
 from lib.claims.evidence import Answers, Missing
-from lib.claims.rulebook import Entry
-from lib.study import publication
+from lib.claims.rulebook import Entry, rows_of_table1
 
 ACCURACY = 78.52  # percent, that of the paper
 CHANCE = 100 / len(EMOTIONS)
@@ -32,13 +31,6 @@ ACTOR, SEQUENCE, NETWORK_ACTOR, NETWORK_SEQUENCE = 0.45, 0.8, 0.2, 0.5
 LOSS = (0.3, 2.2)
 TRAIN = {"accuracy": 0.95, "loss": 0.227}
 LOSS_PER_POINT = 0.022  # of accuracy, in the paper's Table 1
-
-
-@cache
-def rows_of_table1() -> tuple[tuple[int, dict], ...]:
-    """Layers and row of every training of the paper's Table 1."""
-    rows = publication.table("table1")[["layers", "learning_rate", "epochs"]].itertuples(index=False)
-    return tuple((layers, {"learning_rate": rate, "epochs": epochs}) for layers, rate, epochs in rows)
 
 
 @dataclass(frozen=True)
@@ -144,12 +136,12 @@ class Planted:
     @cached_property
     def _corpora(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Actor, emotion and easiness of every sequence of both corpora."""
-        found = {}
+        corpora = {}
         for corpus, (actors, each) in (("first", (self.truth.actors, PER_ACTOR)), ("transfer", TRANSFER)):
             actor, emotion = np.repeat(np.arange(actors), each), np.arange(actors * each) % len(EMOTIONS)
             easy = self._rng.normal(0, ACTOR, actors)[actor] + self._rng.normal(0, SEQUENCE, len(actor))
-            found[corpus] = actor, emotion, easy
-        return found
+            corpora[corpus] = actor, emotion, easy
+        return corpora
 
     def _tested(self, part: str, protocol: str, seed: int) -> np.ndarray:
         """Indices of the sequences of a part: random sequences, or all those of random actors."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -50,6 +51,13 @@ class Rulebook:
 
     entries: tuple[Entry, ...]
     elsewhere: tuple[str, ...]
+
+
+@cache
+def rows_of_table1() -> tuple[tuple[int, dict], ...]:
+    """Layers and row of every training of the paper's Table 1."""
+    rows = publication.table("table1")[["layers", "learning_rate", "epochs"]].itertuples(index=False)
+    return tuple((layers, {"learning_rate": rate, "epochs": epochs}) for layers, rate, epochs in rows)
 
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -208,7 +216,7 @@ def _unknown(claims: list[str], stated: set[str]) -> str:
 def _cells_of_table1(settings: dict[str, Any], others: list[Entry]) -> tuple[Entry, ...]:
     """An entry of the rule ``value`` for every number of Table 1 that none of `others` judges."""
     judged = [(e.networks, e.part, e.measure, e.row) for e in others if e.rule == "value" and e.protocol == "paper"]
-    found = []
+    entries = []
     for cell in publication.table("table1").to_dict("records"):
         layers, row = cell["layers"], {name: cell[name] for name in ("learning_rate", "epochs")}
         repeated = row["learning_rate"] == settings["learning_rate"]
@@ -217,7 +225,7 @@ def _cells_of_table1(settings: dict[str, Any], others: list[Entry]) -> tuple[Ent
                 continue
             name = f"{part}_{measure}"
             where = f"{layers} layers at {spelled(row['learning_rate'])}, {row['epochs']} epochs"
-            found.append(
+            entries.append(
                 Entry(
                     id=f"{settings['claims'][0]}.{layers}.{spelled(row['learning_rate'])}.{row['epochs']}.{name}",
                     claims=settings["claims"],
@@ -233,4 +241,4 @@ def _cells_of_table1(settings: dict[str, Any], others: list[Entry]) -> tuple[Ent
                     margin=settings["margins"][measure],
                 )
             )
-    return tuple(found)
+    return tuple(entries)

@@ -18,7 +18,7 @@ import numpy as np
 from lib.base.emotions import EMOTIONS
 from lib.claims.evidence import Answers, Evidence, Missing, counted
 from lib.claims.rulebook import Entry
-from lib.measures.intervals import Estimate, Spread, estimate
+from lib.measures.intervals import Estimate, Spread, estimate, share
 from lib.study.choices import BLOCKS
 
 CODES = range(len(EMOTIONS))
@@ -73,10 +73,6 @@ def _loss(answers: Answers, _: Entry) -> np.ndarray:
 MEASURES = {"accuracy": _accuracy, "recall": _recall, "precision": _precision, "loss": _loss}
 
 
-def _mean(totals: np.ndarray) -> np.ndarray:
-    return totals[..., :1] / totals[..., 1:]
-
-
 def _measured(evidence: Evidence, entry: Entry, cells: Sequence, spread: Spread | None = None) -> Estimate:
     """The entry's measure for one network, the mean over its trainings."""
     if entry.part == "train":  # a running mean over all actors: the only column is the figure
@@ -85,7 +81,7 @@ def _measured(evidence: Evidence, entry: Entry, cells: Sequence, spread: Spread 
         return estimate(counts, lambda totals: totals, over_actors=False, spread=spread)
     answers = [evidence.answers(cell, entry.part) for cell in cells]
     counts = counted(answers, [MEASURES[entry.measure](seed, entry) for seed in answers])
-    return estimate(counts, _mean, spread=spread)
+    return estimate(counts, share, spread=spread)
 
 
 # Which trainings
@@ -118,41 +114,43 @@ def _paired(evidence: Evidence, entry: Entry, rivals: list[Sequence]) -> list[li
 # Tests
 
 
-def _by_margin(entry: Entry, found: Estimate, name: str, distance: Callable[[np.ndarray], np.ndarray]) -> Finding:
+def _by_margin(entry: Entry, estimated: Estimate, name: str, distance: Callable[[np.ndarray], np.ndarray]) -> Finding:
     """Judge by the distance from the paper's value; the interval decides whether it is known well enough."""
-    value, low, high = (float(end[0]) for end in (found.value, found.low, found.high))
+    value, low, high = (float(end[0]) for end in (estimated.value, estimated.low, estimated.high))
     if np.isnan(low):
         raise Missing("there are too few actors or seeds for an interval")
-    off, half = float(distance(np.array(value))), float(found.half[0])
+    off, half = float(distance(np.array(value))), float(estimated.half[0])
     ends = distance(np.array([low, high]))
     astride = bool((low <= entry.paper <= high) or (ends <= entry.margin).any())
     verdict = off <= entry.margin if half <= entry.margin else None if astride else False
     unit = "nats" if entry.measure == "loss" else "%"
     gap = round(abs(value - entry.paper), 9)
     outcome = "too wide to tell" if verdict is None else f"{'at most' if verdict else 'more than'} {entry.margin:g}"
-    reason = f"{name}: {_as_text(found, unit, entry)}, {gap:.2f} {'below' if value < entry.paper else 'above'}"
+    reason = f"{name}: {_as_text(estimated, unit, entry)}, {gap:.2f} {'below' if value < entry.paper else 'above'}"
     close = verdict is True and max(off, half) <= entry.margin / 2
     return Finding(value, low, high, verdict, f"{reason} the paper's {entry.paper:g} {unit}: {outcome}", close)
 
 
-def _by_lead(entry: Entry, found: Estimate, description: str) -> Finding:
+def _by_lead(entry: Entry, estimated: Estimate, description: str) -> Finding:
     """Judge whether the intervals of all leads are above 0; the smallest lead and the lowest ends are reported."""
-    if np.isnan(found.low).any():
+    if np.isnan(estimated.low).any():
         raise Missing("there are too few actors for the interval of a lead")
-    least = int(found.value.argmin())
-    low, high = float(found.low.min()), float(found.high.min())
+    least = int(estimated.value.argmin())
+    low, high = float(estimated.low.min()), float(estimated.high.min())
     place = "lies above 0" if low > 0 else "lies below 0" if high < 0 else "holds 0"
-    one = Estimate(*(array[..., [least]] for array in (found.value, found.variance, found.df, found.by_seed)))
+    one = Estimate(
+        *(array[..., [least]] for array in (estimated.value, estimated.variance, estimated.df, estimated.by_seed))
+    )
     reason = f"{description}; least lead {_as_text(one, 'points', entry)}: the interval {place}"
-    return Finding(float(found.value[least]), low, high, low > 0, reason)
+    return Finding(float(estimated.value[least]), low, high, low > 0, reason)
 
 
-def _as_text(found: Estimate, unit: str, entry: Entry) -> str:
+def _as_text(estimated: Estimate, unit: str, entry: Entry) -> str:
     """The figure, its interval, and the trainings it is computed from."""
-    seeds = found.by_seed[:, 0]
+    seeds = estimated.by_seed[:, 0]
     basis = "one training" if len(seeds) == 1 else f"{len(seeds)} seeds from {seeds.min():.2f} to {seeds.max():.2f}"
-    ends = f"{found.low[0]:.2f} to {found.high[0]:.2f}"
-    return f"{found.value[0]:.2f} {unit} (95 % interval {ends}, {basis}, protocol {entry.protocol})"
+    ends = f"{estimated.low[0]:.2f} to {estimated.high[0]:.2f}"
+    return f"{estimated.value[0]:.2f} {unit} (95 % interval {ends}, {basis}, protocol {entry.protocol})"
 
 
 # Rules
@@ -176,12 +174,12 @@ def _margin(evidence: Evidence, entry: Entry, distance: Callable[[np.ndarray], n
         repeated = evidence.repeated(entry)
         by_seed = _measured(evidence, entry, repeated).by_seed
         spread = (by_seed.std(axis=0, ddof=1), len(repeated))
-    found = replace(_measured(evidence, entry, cells, spread), choices=choices)
-    if np.isnan(found.value).any():
+    estimated = replace(_measured(evidence, entry, cells, spread), choices=choices)
+    if np.isnan(estimated.value).any():
         raise Missing(
             f"in some seed no sequence {'is called' if entry.measure == 'precision' else 'shows'} the emotion"
         )
-    return _by_margin(entry, found, evidence.name(cells[0]), distance)
+    return _by_margin(entry, estimated, evidence.name(cells[0]), distance)
 
 
 def order(evidence: Evidence, entry: Entry) -> Finding:
@@ -190,8 +188,10 @@ def order(evidence: Evidence, entry: Entry) -> Finding:
     rivals = [(layers, frames) for layers in entry.networks for frames in orders]
     seeds = _paired(evidence, entry, [evidence.trainings(entry, *rival) for rival in rivals])
     names = [f"{layers}-layer" + (f" on {frames} frames" if entry.frame_orders else "") for layers, frames in rivals]
-    found, shares = _leads(seeds, list(pairwise(range(len(rivals)))))
-    return _by_lead(entry, found, ", ".join(f"{name} {share:.2f} %" for name, share in zip(names, shares, strict=True)))
+    estimated, shares = _leads(seeds, list(pairwise(range(len(rivals)))))
+    return _by_lead(
+        entry, estimated, ", ".join(f"{name} {share:.2f} %" for name, share in zip(names, shares, strict=True))
+    )
 
 
 def best_cell(evidence: Evidence, entry: Entry) -> Finding:
@@ -199,11 +199,11 @@ def best_cell(evidence: Evidence, entry: Entry) -> Finding:
     rows = evidence.grid()
     rows.sort(key=lambda row: row != (entry.networks[0], entry.row))
     rivals = [evidence.trainings(replace(entry, row=row), layers) for layers, row in rows]
-    found, shares = _leads(_paired(evidence, entry, rivals), [(0, other) for other in range(1, len(rivals))])
+    estimated, shares = _leads(_paired(evidence, entry, rivals), [(0, other) for other in range(1, len(rivals))])
     names = [evidence.name(cells[0]) for cells in rivals]
     best = int(np.argmax(shares))
     description = f"the best is {names[best]} with {shares[best]:.2f} %"
-    return _by_lead(entry, found, description + (f", {names[0]} has {shares[0]:.2f} %" if best else ""))
+    return _by_lead(entry, estimated, description + (f", {names[0]} has {shares[0]:.2f} %" if best else ""))
 
 
 def _leads(seeds: list[list[Answers]], pairs: list[tuple[int, int]]) -> tuple[Estimate, np.ndarray]:
@@ -216,9 +216,9 @@ def _leads(seeds: list[list[Answers]], pairs: list[tuple[int, int]]) -> tuple[Es
     ]
     counts = counted([rivals[0] for rivals in seeds], columns)
     first, second = (list(side) for side in zip(*pairs, strict=True))
-    found = estimate(counts, lambda t: (t[..., first] - t[..., second]) / t[..., -1:])
+    estimated = estimate(counts, lambda t: (t[..., first] - t[..., second]) / t[..., -1:])
     totals = counts.sum(axis=1)
-    return found, (totals[:, :-1] / totals[:, -1:]).mean(axis=0)
+    return estimated, (totals[:, :-1] / totals[:, -1:]).mean(axis=0)
 
 
 def hardest(evidence: Evidence, entry: Entry) -> Finding:
@@ -249,11 +249,11 @@ def _by_recall(evidence: Evidence, entry: Entry, sign: int) -> Finding:
         right, shown = np.split(totals, 2, axis=-1)
         return right / shown
 
-    found = estimate(counts, lambda t: sign * (recalls(t)[..., first] - recalls(t)[..., second]))
+    estimated = estimate(counts, lambda t: sign * (recalls(t)[..., first] - recalls(t)[..., second]))
     with np.errstate(invalid="ignore"):
         mean = recalls(counts.sum(axis=1)).mean(axis=0)
     ordered = sorted((code for code in CODES if seen[code]), key=lambda code: -sign * mean[code])
-    return _by_lead(entry, found, "recalls " + ", ".join(f"{EMOTIONS[code]} {mean[code]:.1f}" for code in ordered))
+    return _by_lead(entry, estimated, "recalls " + ", ".join(f"{EMOTIONS[code]} {mean[code]:.1f}" for code in ordered))
 
 
 def confusion(evidence: Evidence, entry: Entry) -> Finding:
@@ -271,13 +271,13 @@ def confusion(evidence: Evidence, entry: Entry) -> Finding:
         raise Missing("no sequence shows the emotion")
     named = pairs.index((true, taken))
     others = [place for place in range(len(pairs)) if place != named]
-    found = estimate(counts, lambda t: (t[..., [named]] - t[..., others]) / t[..., -1:])
+    estimated = estimate(counts, lambda t: (t[..., [named]] - t[..., others]) / t[..., -1:])
     totals = counts.sum(axis=1)
     shares = (totals[:, :-1] / totals[:, -1:]).mean(axis=0)
     first = int(np.argmax(shares))
     description = f"most often {_confused(pairs[first])}, {shares[first]:.2f} %"
     return _by_lead(
-        entry, found, description + (f", {_confused(pairs[named])} {shares[named]:.2f} %" if first != named else "")
+        entry, estimated, description + (f", {_confused(pairs[named])} {shares[named]:.2f} %" if first != named else "")
     )
 
 

@@ -18,8 +18,8 @@ from lib.base.emotions import EMOTIONS
 from lib.base.files import write_table
 from lib.base.paths import in_workspace
 from lib.claims.evidence import Missing
-from lib.claims.planted import ACCURACY, LOSS, TRAIN, TRANSFER, Planted, Truth, rows_of_table1
-from lib.claims.rulebook import Entry, read
+from lib.claims.planted import ACCURACY, LOSS, TRAIN, TRANSFER, Planted, Truth
+from lib.claims.rulebook import Entry, read, rows_of_table1
 from lib.claims.rules import RULES
 
 SEED = 2021
@@ -143,12 +143,12 @@ def simulate(studies: int = STUDIES, seed: int = SEED, *, setting: str = "", pro
             planted = Planted(truth, np.random.default_rng([seed, place, study]))
             for number, (entry, _, value) in enumerate(questions):
                 try:
-                    found = RULES[entry.rule](planted, entry)
+                    finding = RULES[entry.rule](planted, entry)
                 except Missing:
                     verdicts[number, 2] += 1
                     continue
-                verdicts[number, {True: 0, False: 1, None: 2}[found.verdict]] += 1
-                covered[number] += [found.low <= value <= found.high, 1]
+                verdicts[number, {True: 0, False: 1, None: 2}[finding.verdict]] += 1
+                covered[number] += [finding.low <= value <= finding.high, 1]
         for (entry, difference, value), counts, (inside, known) in zip(questions, verdicts, covered, strict=True):
             row = {"planted": name, "id": entry.id, "rule": entry.rule, "actors": truth.actors, "seeds": truth.seeds}
             row |= {"spread": truth.spread, "difference": difference, "margin": entry.margin, "studies": studies}

@@ -43,14 +43,14 @@ def judge(study: Study, rulebook: Rulebook | None = None) -> pd.DataFrame:
         row = {"id": entry.id, "claims": ", ".join(entry.claims), "rule": entry.rule, "statement": entry.statement}
         row |= {"paper": entry.paper, "margin": entry.margin, "verdict": "cannot be tested", "close": False}
         try:
-            found = RULES[entry.rule](evidence, entry)
+            finding = RULES[entry.rule](evidence, entry)
         except Missing as missing:
             row["reason"] = str(missing)
         else:
-            row |= {"ours": found.ours, "low": found.low, "high": found.high, "reason": found.reason}
-            row |= {"difference": round(found.ours - entry.paper, 9), "close": found.close}
-            if found.verdict is not None:
-                row["verdict"] = VERDICTS[0 if found.verdict else 1]
+            row |= {"ours": finding.ours, "low": finding.low, "high": finding.high, "reason": finding.reason}
+            row |= {"difference": round(finding.ours - entry.paper, 9), "close": finding.close}
+            if finding.verdict is not None:
+                row["verdict"] = VERDICTS[0 if finding.verdict else 1]
         rows.append(row)
     return pd.DataFrame(rows, columns=VERDICT_COLUMNS)
 

@@ -94,11 +94,11 @@ def _cremad() -> list[Recorded]:
     votes = pd.read_csv(records.committed("cremad_votes.csv")).rename(columns=records.VOTES)
     votes["votes"] = votes[list(EMOTIONS)].sum(axis=1)
     clips = records.clips().merge(votes, on="clip", validate="one_to_one")
-    found = []
+    clips_of_twin = []
     for row in clips.to_dict("records"):
         shares = tuple((emotion, row[emotion] / row["votes"]) for emotion in EMOTIONS if row[emotion])
         mixed = row["finding"] == "mixed"  # it shows all emotions, one after the other
-        found.append(
+        clips_of_twin.append(
             Recorded(
                 name=_drawn(row["clip"]),
                 frames=_FRAMES.get(row["clip"], int(row["frames"])),
@@ -107,7 +107,7 @@ def _cremad() -> list[Recorded]:
                 face=row["clip"] != _WITHOUT_FACE,
             )
         )
-    return found
+    return clips_of_twin
 
 
 def _cremad_findings() -> pd.DataFrame:

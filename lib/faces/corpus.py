@@ -99,14 +99,14 @@ def _digest(path: Path, listed: str | None) -> str:
     """SHA-256 of a clip's file; InputProblem if the file is gone or its SHA-256 is not `listed`."""
     remedy = "see that the corpus' disk is there, then run again; finished actors are kept"
     try:
-        found = sha256(path)
+        checksum = sha256(path)
     except OSError as error:
         raise InputProblem(path, f"cannot be read any more ({error.strerror})", remedy) from None
-    if listed not in (None, found):
+    if listed not in (None, checksum):
         raise InputProblem(
             path, "has changed since it was listed in clips.csv", "delete files.csv next to it and run again"
         )
-    return found
+    return checksum
 
 
 _worker: tuple[_Recipe, FaceMesh | None]
@@ -278,12 +278,12 @@ def _write_actor(
 
 def _table(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
     offsets = arrays["offsets"]
-    found = np.concatenate([[0], np.cumsum(arrays["success"])])
+    with_face = np.concatenate([[0], np.cumsum(arrays["success"])])
     return pd.DataFrame(
         {
             "clip": arrays["clips"].astype(object),
             "frames": np.diff(offsets),
-            "frames_with_face": found[offsets[1:]] - found[offsets[:-1]],
+            "frames_with_face": with_face[offsets[1:]] - with_face[offsets[:-1]],
             "problem": arrays["problems"].astype(object),
         }
     )

@@ -121,11 +121,11 @@ class FaceMesh:
             Whether a face was found.
         """
         self.reset()
-        found = [self.locate(frame) for frame in frames]
-        success = np.array([points is not None for points in found], dtype=bool)
-        points = np.zeros((len(found), 68, 2), dtype=np.float32)
+        located = [self.locate(frame) for frame in frames]
+        success = np.array([points is not None for points in located], dtype=bool)
+        points = np.zeros((len(located), 68, 2), dtype=np.float32)
         for row in np.flatnonzero(success):
-            points[row] = found[row]
+            points[row] = located[row]
         return points, success
 
     def locate(self, frame: np.ndarray) -> np.ndarray | None:

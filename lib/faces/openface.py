@@ -89,12 +89,12 @@ def read_features(path: str | os.PathLike) -> Features:
 
 def find_pictures(folder: str | os.PathLike, name: str) -> dict[int, Path]:
     """The aligned pictures of clip `name` in FeatureExtraction's output `folder`, by frame number from 1."""
-    found = {}
+    pictures = {}
     for path in sorted(Path(folder, f"{name}_aligned").glob("frame_det_*")):
         match = _PICTURE.fullmatch(path.name)
         if match and 1 <= int(match[1]) <= _LONGEST:
-            found.setdefault(int(match[1]), path)
-    return found
+            pictures.setdefault(int(match[1]), path)
+    return pictures
 
 
 def read_aligned(folder: str | os.PathLike, name: str, success: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -157,6 +157,11 @@ def _jackknife(left_out: np.ndarray) -> Part:
     return (actors - 1) / actors * np.square(left_out - left_out.mean(axis=0)).sum(axis=0), actors - 1
 
 
+def share(totals: np.ndarray) -> np.ndarray:
+    """The figure of two columns: the first total divided by the second."""
+    return totals[..., :1] / totals[..., 1:]
+
+
 def count(actors: list[np.ndarray], columns: list[np.ndarray]) -> np.ndarray:
     """Add up columns by actor, for each seed.
 

@@ -19,7 +19,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.measures.evaluation import wilson
-from lib.measures.intervals import Estimate, count, estimate, gap
+from lib.measures.intervals import Estimate, count, estimate, gap, share
 
 #: Bins of the confidence, of equal width, as in Guo et al. 2017.
 BINS = 15
@@ -51,9 +51,9 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return part / whole
 
 
-def _limits(found: Estimate, most: float = np.inf) -> tuple[float, float]:
+def _limits(estimated: Estimate, most: float = np.inf) -> tuple[float, float]:
     """The interval of the only figure; with `most` 1 (a share) it is cut at 0 and 1."""
-    low, high = float(found.low[0]), float(found.high[0])
+    low, high = float(estimated.low[0]), float(estimated.high[0])
     return (low, high) if np.isinf(most) else (max(low, 0.0), min(high, most))
 
 
@@ -71,10 +71,6 @@ def _counted(predictions: pd.DataFrame, columns: dict[str, pd.Series]) -> np.nda
     return count(*_by_seed(predictions, columns))
 
 
-def _share(totals: np.ndarray) -> np.ndarray:
-    return totals[..., :1] / totals[..., 1:]
-
-
 def _mean_recall(totals: np.ndarray) -> np.ndarray:
     """UAR from six columns of right and six of all sequences; emotions without a sequence are left out."""
     right, whole = np.split(totals, 2, axis=-1)
@@ -88,7 +84,7 @@ def interval(predictions: pd.DataFrame, measure: str = "accuracy") -> tuple[floa
         raise ValueError(f"unknown measure {measure!r}; known are {', '.join(MEASURES)}")
     if measure == "accuracy":
         right = predictions["predicted"] == predictions["emotion"]
-        return _limits(estimate(_counted(predictions, {"right": right, "all": right | True}), _share), 1)
+        return _limits(estimate(_counted(predictions, {"right": right, "all": right | True}), share), 1)
     shown = {emotion: predictions["emotion"] == emotion for emotion in EMOTIONS}
     right = {f"right_{emotion}": rows & (predictions["predicted"] == emotion) for emotion, rows in shown.items()}
     return _limits(estimate(_counted(predictions, right | shown), _mean_recall), 1)
@@ -111,9 +107,9 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
         sides.append(_by_seed(table, {"right": right, "all": right | True}))
     (actors, columns), (others, other_columns) = sides
     counts = count(actors + others, columns + other_columns)
-    found = gap(counts[: len(actors)], counts[len(actors) :], lambda totals: 100 * _share(totals))
-    low, high = _limits(found)
-    return {"points": float(found.value[0]), "low": low, "high": high}
+    estimated = gap(counts[: len(actors)], counts[len(actors) :], lambda totals: 100 * share(totals))
+    low, high = _limits(estimated)
+    return {"points": float(estimated.value[0]), "low": low, "high": high}
 
 
 def exact_mcnemar(only_first: int, only_second: int) -> float:
@@ -144,14 +140,14 @@ def compare(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
         raise ValueError(f"the predictions share {len(both)} sequences of {len(first)} and {len(second)}")
     right, other = (both[column] == both["emotion"] for column in ("predicted_x", "predicted_y"))
     counts = _counted(both, {"gain": 100 * (right.astype(float) - other.astype(float)), "all": right | True})
-    found = estimate(counts, _share)
-    low, high = _limits(found)
+    estimated = estimate(counts, share)
+    low, high = _limits(estimated)
     only_first, only_second = int((right & ~other).sum()), int((other & ~right).sum())
     return {
-        "points": float(found.value[0]),
+        "points": float(estimated.value[0]),
         "low": low,
         "high": high,
-        "p": float(found.p[0]),
+        "p": float(estimated.p[0]),
         "only_first": only_first,
         "only_second": only_second,
         "mcnemar": exact_mcnemar(only_first, only_second) if len(counts) == 1 else np.nan,

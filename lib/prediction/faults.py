@@ -56,7 +56,7 @@ class Seen(NamedTuple):
     """
 
     face: np.ndarray
-    found: bool
+    has_face: bool
     turned: bool = False
     tilted: bool = False
     small: bool = False
@@ -153,7 +153,7 @@ class Observer:
 
 def fault(frames: list[Seen]) -> str:
     """Why a window of `frames` gets no prediction; empty if it may have one."""
-    faces = [frame for frame in frames if frame.found]
+    faces = [frame for frame in frames if frame.has_face]
     looks = [frame for frame in frames if frame.looked]
     if any(frame.cut for frame in frames[1:]):  # a cut before the first frame is between two windows
         return "a cut: the picture changes at once, perhaps to another person"

@@ -23,9 +23,11 @@ ACROSS, WIDTH, FACE, BAR, ROW = 24, 40, 38, 96, 176
 
 def _templates() -> Environment:
     loader = FileSystemLoader(Path(__file__).parent / "templates")
-    found = Environment(loader=loader, undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    found.filters["quoted"] = quote
-    return found
+    environment = Environment(
+        loader=loader, undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["quoted"] = quote
+    return environment
 
 
 def write_picture(prediction: Prediction, description: Mapping[str, Any], path: Path) -> None:

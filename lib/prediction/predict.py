@@ -77,7 +77,7 @@ def predict_video(
 
     for span in spans(frames(), *(description[key] for key in ("frames", "minimum", "trimmed"))):
         seen: list[Seen] = span.frames
-        with_face = [frame for frame in seen if frame.found]
+        with_face = [frame for frame in seen if frame.has_face]
         reason = span.left_out or fault(seen)
         predicted: list = ["", *[np.nan] * len(EMOTIONS)]
         if not reason:

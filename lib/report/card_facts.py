@@ -226,7 +226,7 @@ def corpus_facts(study: Study, corpus: str) -> dict[str, Any]:
     people = clips.drop_duplicates("actor")
     races = people["race"].astype(object).fillna(UNKNOWN).value_counts().rename_axis("race").reset_index(name="actors")
     levels = pd.crosstab(_ordered(clips["level"]), clips["emotion"]).reindex(columns=EMOTIONS, fill_value=0)
-    found = clips[clips["finding"] != ""] if "finding" in clips else clips[:0]
+    with_finding = clips[clips["finding"] != ""] if "finding" in clips else clips[:0]
     return {
         "name": study.name_of(corpus),
         "clips": len(clips),
@@ -235,7 +235,7 @@ def corpus_facts(study: Study, corpus: str) -> dict[str, Any]:
         "races": races if (races["race"] != UNKNOWN).any() else None,
         "sentences": clips["sentence"].nunique(),
         "levels": levels.rename_axis(index="level").reset_index(),
-        "found": found.groupby("finding").size().to_dict(),
+        "findings": with_finding.groupby("finding").size().to_dict(),
         "unused": len(listed),
         "unused_named": listed[:SHOWN],
         "dropped": len(dropped),

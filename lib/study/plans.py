@@ -11,12 +11,12 @@ from lib.study.cells import Cell, Sensitivity, Uncertainty
 
 def cells(path: Path, entries: list[dict[str, Any]], where: str) -> tuple[Cell, ...]:
     """Trainings in a list of the study's file; InputProblem if one is listed twice."""
-    found = tuple(Cell(**entry) for entry in entries)
-    runs = [cell.run for cell in found]
+    listed = tuple(Cell(**entry) for entry in entries)
+    runs = [cell.run for cell in listed]
     doubled = sorted({run for run in runs if runs.count(run) > 1})
     if doubled:
         raise InputProblem(path, f"{where} holds {', '.join(doubled)} twice", "delete one of them")
-    return found
+    return listed
 
 
 def uncertainty(path: Path, content: dict[str, Any] | None) -> Uncertainty | None:

@@ -33,8 +33,8 @@ def run_metrics(study: Study, run: Cell | Path) -> dict[str, Any]:
     """
     folder = _folder(study, run)
     metrics = read_metrics(folder)
-    if (found := metrics.get("numerics", study.numerics)) != study.numerics:
-        problem = f"was trained with numerics: {found}, but the study has numerics: {study.numerics}"
+    if (numerics := metrics.get("numerics", study.numerics)) != study.numerics:
+        problem = f"was trained with numerics: {numerics}, but the study has numerics: {study.numerics}"
         raise InputProblem(folder / "metrics.json", problem, "run the study again")
     return metrics
 

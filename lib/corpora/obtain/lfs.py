@@ -90,13 +90,13 @@ class Store:
         if not isinstance(answer, dict) or not isinstance(answer.get("objects"), list):
             message = answer.get("message") if isinstance(answer, dict) else None
             raise ValueError(f"status {response.status_code}, {str(message or 'no reason given')[:200]}")
-        found = {}
+        actions = {}
         for entry in answer["objects"]:
             try:
                 action = entry["actions"]["download"]
                 headers = {str(name): str(value) for name, value in (action.get("header") or {}).items()}
                 if entry["oid"] in self._objects and str(action["href"]).startswith(("http://", "https://")):
-                    found[entry["oid"]] = (action["href"], headers)
+                    actions[entry["oid"]] = (action["href"], headers)
             except (KeyError, TypeError, AttributeError):
                 continue  # an error of this object only; the next server may have it
-        return found
+        return actions

@@ -61,9 +61,9 @@ class Answer:
 
     def table(self, study: Study) -> Table:
         """The verdicts; for a rendered study only which rules ran, since drawn faces cannot test the paper's claims."""
-        found = self.verdicts.fillna({"reason": ""})
+        verdicts = self.verdicts.fillna({"reason": ""})
         if study.render is not None:
-            counted = (found["ran"] == "yes").groupby(found["rule"], sort=False).agg(["sum", "size"])
+            counted = (verdicts["ran"] == "yes").groupby(verdicts["rule"], sort=False).agg(["sum", "size"])
             rows = tuple((rule, str(ran), str(of)) for rule, ran, of in counted.itertuples())
             return Table(f"{study.title}: the rules and whether they ran", (), ("rule", "ran", "of"), rows)
         judged: tuple[tuple[str, ...], ...] = tuple(
@@ -75,7 +75,7 @@ class Answer:
                 _with_interval(row),
                 row.reason,
             )
-            for row in found.itertuples()
+            for row in verdicts.itertuples()
         )
         caption = f"{study.title}: verdicts" if study.title else "Verdicts"
         return Table(caption, (), ("claim", "statement", "verdict", "paper", "ours", "why"), judged)

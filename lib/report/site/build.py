@@ -30,14 +30,14 @@ _UNUSED = ("*.map", "webpack-macros.html")  # files of the theme that only its d
 
 def section(text: str, title: str) -> str:
     """The part of the Markdown `text` below ``## title``, without that line; empty if there is none."""
-    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
-    return found.group(1).strip() if found else ""
+    match = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return match.group(1).strip() if match else ""
 
 
 def commands(text: str) -> str:
     """The first block of shell commands in the Markdown `text`."""
-    found = re.search(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    return found.group(1).rstrip() if found else ""
+    match = re.search(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    return match.group(1).rstrip() if match else ""
 
 
 def within_site(text: str) -> str:

@@ -133,11 +133,11 @@ class Comparison:
             printed = Share(round(row.test_accuracy * test), test)
             head = [f"{row.layers}-layer", spelled(row.learning_rate), str(row.epochs)]
             head += [_percent(row.validation_accuracy), _percent(row.test_accuracy)]
-            found = ours.get((row.layers, row.learning_rate, row.turn))
-            if found is None:
+            trained = ours.get((row.layers, row.learning_rate, row.turn))
+            if trained is None:
                 rows.append([*head, *["–"] * 2, NOT_RUN, "–", "–"])
                 continue
-            cell, validation = found
+            cell, validation = trained
             share = self.share(cell, "test")
             tail = [str(cell.epochs), _percent(validation), str(share), share.interval, share.less(printed)]
             rows.append(head + tail)
@@ -156,9 +156,9 @@ class Comparison:
             if row.layers not in ours.index:
                 rows.append([*head, "–", NOT_RUN, "–", "–"])
                 continue
-            found = ours.loc[row.layers]
-            share = Share.of(found["accuracy (%)"], found["clips"])
-            rows.append([*head, spelled(found["learning_rate"]), str(share), share.interval, share.less(printed)])
+            best = ours.loc[row.layers]
+            share = Share.of(best["accuracy (%)"], best["clips"])
+            rows.append([*head, spelled(best["learning_rate"]), str(share), share.interval, share.less(printed)])
         theirs, own = self._names("RAVDESS", self.study.transfer_corpus)
         columns = ["network", "accuracy", "best rate", "accuracy", "95 % interval", "difference"]
         return self._table("Table 2, accuracy on the other corpus", [("", 1), (theirs, 1), (own, 3)], columns, rows)
@@ -169,20 +169,20 @@ class Comparison:
         for emotion, row in saved_table(self.study, "fig5_recall_precision").set_index("emotion").iterrows():
             printed, share = (Share.of(row[f"{s}: recall (%)"], row[f"{s}: sequences"]) for s in ("paper", corpus))
             head = [emotion, f"{printed.total:,}", str(printed), f"{share.total:,}"]
-            found = [str(share), share.interval, share.less(printed)] if share.total else ["–"] * 3
-            rows.append(head + found)
+            ours = [str(share), share.interval, share.less(printed)] if share.total else ["–"] * 3
+            rows.append(head + ours)
         theirs, own = self._names("CREMA-D", self.study.training_corpus)
         columns = ["emotion", "sequences", "recall", "sequences", "recall", "95 % interval", "difference"]
         return self._table("Figure 5, recall of each emotion", [("", 1), (theirs, 2), (own, 3)], columns, rows)
 
     def matrices(self) -> dict[str, Matrix]:
         """Figure 5 of the paper (``paper``), and our Figures 5 and 6 (``ours``, ``transfer``)."""
-        found = {"paper": _matrix("Paper, CREMA-D: the 6-layer network (Figure 5)", audit.figure5()[0])}
+        matrices = {"paper": _matrix("Paper, CREMA-D: the 6-layer network (Figure 5)", audit.figure5()[0])}
         names, tables = ("ours", "transfer"), self.predicted.values()
         for name, table, corpus, figure in zip(names, tables, self.study.corpora, (5, 6), strict=True):
             caption = f"Ours, {self.study.name_of(corpus)}: the {self.best[0].layers}-layer network (Figure {figure})"
-            found[name] = _matrix(caption, confusion(table["emotion"], table["predicted"]))
-        return found
+            matrices[name] = _matrix(caption, confusion(table["emotion"], table["predicted"]))
+        return matrices
 
     def quoted(self) -> Table:
         """Figure 6: the two numbers that the paper's text states, which are precisions (notebook 08), and ours."""
@@ -190,8 +190,8 @@ class Comparison:
         transferred, rows = self.predicted["transfer"], []
         for row in by_emotion(transferred["emotion"], transferred["predicted"]).itertuples():
             stated = accuracies["accuracy"].get(row.emotion)
-            found = [_percent(row.precision, "–"), _percent(row.recall, "–")]
-            rows.append([row.emotion, f"{stated} %" if stated else NOT_PRINTED, *found])
+            measured = [_percent(row.precision, "–"), _percent(row.recall, "–")]
+            rows.append([row.emotion, f"{stated} %" if stated else NOT_PRINTED, *measured])
         theirs, own = self._names("RAVDESS", self.study.transfer_corpus)
         groups, columns = [("", 1), (theirs, 1), (own, 2)], ["emotion", "precision", "precision", "recall"]
         return self._table("Figure 6, precision and recall of each emotion", groups, columns, rows)
