@@ -81,7 +81,7 @@ lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 test test-all: setup lint  ## run the tests (-all: with every hostile input, not a fifth)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(if $(filter test-all,$@),-m "")
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(if $(filter test-all,$@),-m "")
 
 test-portable: setup  ## compare bytes under five emulated processors and natively (Debian's qemu-user; over an hour)
 	$(BIN)/python tests/portable/emulated.py

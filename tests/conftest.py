@@ -62,6 +62,13 @@ def exported_run(tmp_path_factory, random_network):
     return folder
 
 
-def pytest_collection_modifyitems(items):
-    """Fast tests first, so that a mistake shows early."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+#: Files that take longest. With several processes they come first, so that none is left over at the end.
+LONGEST = ("test_notebooks.py", "test_workflow.py", "test_site.py", "test_faults.py", "test_training.py")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Fast tests first, so that a mistake shows early; in a process of several (`make test`) the longest files."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    else:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

@@ -1,4 +1,4 @@
-"""lib.run.doctor: each thing that is missing or wrong is told in one line, with the command that helps."""
+"""lib.run.doctor: each thing that is missing or wrong is named in one line, with the command that helps."""
 
 import hashlib
 import re

@@ -15,7 +15,7 @@ from compared import RECORD, altered_runs, unequal
 
 from lib.base.paths import NOTEBOOKS, ROOT, models_dir
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 

@@ -177,7 +177,7 @@ def model_facts(study: Study) -> dict[str, Any]:
     test = tested["test"].merge(clips[["clip", "age", "race"]], on="clip", how="left", validate="many_to_one")
     decade = pd.to_numeric(test["age"], errors="coerce") // 10 * 10
     test["age"] = decade.map(lambda first: f"{first:.0f} to {first + 9:.0f}", na_action="ignore")
-    # what the corpus does not state of anybody is no group
+    # what the corpus states of no actor is no group
     known = [column for column in ("sex", "level", "emotion", "age", "race") if test[column].notna().any()]
     measured = [_measured(p, tested[p], run[f"{p}_accuracy"], folder) for p in ("validation", "test", "transfer")]
     people = [

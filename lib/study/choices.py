@@ -29,5 +29,5 @@ def definitions() -> dict[str, Any]:
     }
 
 
-#: Notebooks about the paper and CREMA-D's records alone, which run once for all studies, in ``papermill_runs/paper``.
+#: Notebooks about the paper and CREMA-D's records, which run once for all studies, in ``papermill_runs/paper``.
 OF_PAPER = ("08_paper_audit", "09_human_baseline")
