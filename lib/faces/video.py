@@ -57,8 +57,8 @@ def read_timed_frames(path: str | os.PathLike) -> Iterator[tuple[float, np.ndarr
         promised = capture.get(cv2.CAP_PROP_FRAME_COUNT) if capture.isOpened() else 0
         codec = _codec(capture)
         while True:
-            decoded, frame = capture.read()
-            if not decoded:
+            complete, frame = capture.read()
+            if not complete:
                 break
             decoded += 1
             yield capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
