@@ -39,7 +39,13 @@ from tests.landmark_models import needs_models
 from tests.portable.steps import digest
 
 SEED = int(os.environ.get("FAULTS_SEED", "2021"))
-TRAINING_KILLS, MASKING_KILLS, WORKFLOW_KILLS = 10, 8, 2
+WORKFLOW_KILLS = 2
+
+
+@pytest.fixture(params=[pytest.param(3, id="sample"), pytest.param(10, id="all", marks=pytest.mark.exhaustive)])
+def kills(request):
+    """Number of times that a process is killed."""
+    return request.param
 
 
 def gone(pids, seconds=10.0):
@@ -102,16 +108,16 @@ while True:
 """
 
 
-def test_a_training_killed_at_random_moments_ends_with_the_same_bytes(task, tmp_path):  # noqa: F811
-    epochs = 3 * TRAINING_KILLS
+def test_a_training_killed_at_random_moments_ends_with_the_same_bytes(task, kills, tmp_path):  # noqa: F811
+    epochs = 3 * kills
     loop.train(tmp_path / "undisturbed", epochs=epochs, **task)
     arrays = ("labels", "train", "validation")
     parameters = {key: np.asarray(value).tolist() if key in arrays else value for key, value in task.items()}
     np.save(tmp_path / "sequences.npy", parameters.pop("sequences"))
     (tmp_path / "task.json").write_text(json.dumps(parameters | {"epochs": epochs}))
-    command = [sys.executable, "-c", KILLER, str(TRAINING_KILLS), str(SEED)]
+    command = [sys.executable, "-c", KILLER, str(kills), str(SEED)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.stdout.strip() == str(TRAINING_KILLS), done.stderr
+    assert done.stdout.strip() == str(kills), done.stderr
     for name in ("history.csv", f"checkpoints/epoch-{epochs:04d}.npz"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes(), name
     models = [loop.load_model(tmp_path / run / "model.keras") for run in ("run", "undisturbed")]
@@ -136,7 +142,7 @@ if __name__ == "__main__":
 
 
 @needs_models
-def test_masking_killed_at_random_moments_ends_with_the_same_bytes(corpus, tmp_path):
+def test_masking_killed_at_random_moments_ends_with_the_same_bytes(corpus, kills, tmp_path):
     """Only the parent is killed, as the system does that is out of memory: its workers go by themselves."""
     clips, _ = cremad.list_clips(corpus / "cremad")
     mask(clips, tmp_path / "undisturbed")
@@ -144,7 +150,7 @@ def test_masking_killed_at_random_moments_ends_with_the_same_bytes(corpus, tmp_p
     (tmp_path / "start.py").write_text(MASK)
     rng = np.random.default_rng([SEED, 2])
     command = [sys.executable, tmp_path / "start.py", tmp_path / "clips.csv", tmp_path / "killed"]
-    for number in range(MASKING_KILLS):
+    for number in range(kills):
         work = subprocess.Popen([*command, str(1 + number % 2)], stderr=subprocess.DEVNULL)
         time.sleep(rng.uniform(0.6, 2.0))
         workers = descendants(work.pid)
