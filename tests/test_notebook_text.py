@@ -14,6 +14,7 @@ METHODS = {
     "03_masking_and_padding": {"similarity transform": "least squares"},
     "08_paper_audit": {"GRIM": "whole number", "McNemar": "fair coin"},
     "10_uncertainty": {"McNemar": "fair coin", "bootstrap": "with replacement", "ECE": "bin by bin"},
+    "15_where_it_looks": {"occlusion": "painted", "AUC": "the probability that", "linear probe": "simple classifier"},
 }
 
 

@@ -39,13 +39,18 @@ def auc(found: np.ndarray, moved: np.ndarray, face: np.ndarray) -> float:
     float
         1 for a perfect map, 0.5 for one that does not depend on the movement; NaN if the face is a single pixel.
     """
-    target = moved[face]
-    region = rankdata(target, method="ordinal") > (1 - REGION) * len(target)
-    inside, outside = int(region.sum()), int((~region).sum())
-    if not inside or not outside:
-        return float("nan")
-    ranks = rankdata(found[face])
-    return float((ranks[region].sum() - inside * (inside + 1) / 2) / (inside * outside))
+    return float(_aucs(found[face], moved[face][None])[0])
+
+
+def _aucs(found: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """`auc` of the pixels `found` (pixels,) for each row of `moved` (n, pixels): float64 (n,)."""
+    pixels = len(found)
+    inside = int(np.ceil(REGION * pixels))
+    if not 0 < inside < pixels:
+        return np.full(len(moved), np.nan)
+    region = np.argsort(moved, axis=1, kind="stable")[:, pixels - inside :]
+    ranks = rankdata(found)[region].sum(axis=1)
+    return (ranks - inside * (inside + 1) / 2) / (inside * (pixels - inside))
 
 
 def agreement(maps: np.ndarray, moved: np.ndarray, faces: np.ndarray, emotions: Sequence[str]) -> pd.DataFrame:
@@ -70,8 +75,9 @@ def agreement(maps: np.ndarray, moved: np.ndarray, faces: np.ndarray, emotions: 
     shown = np.asarray(emotions)
     rows = []
     for i, (found, face) in enumerate(zip(maps, faces, strict=True)):
-        others = [auc(found, moved[j], face) for j in np.flatnonzero(shown != shown[i])]
-        rows.append({"own": auc(found, moved[i], face), "others": np.mean(others) if others else np.nan})
+        scores = _aucs(found[face], moved[:, face])
+        others = scores[shown != shown[i]]
+        rows.append({"own": scores[i], "others": others.mean() if len(others) else np.nan})
     return pd.DataFrame(rows, columns=["own", "others"])
 
 
@@ -127,7 +133,8 @@ def right_interval(told: pd.DataFrame) -> tuple[float, float, float]:
     """Share of sequences whose actor was told, and its 95 % interval over actors."""
     right = (told["predicted"] == told["actor"]).astype(float)
     sums = pd.DataFrame({"right": right, "all": 1.0}).groupby(told["actor"]).sum()
-    return float(right.mean()), *over_actors(sums, ratio)
+    low, high = over_actors(sums, ratio)
+    return float(right.mean()), max(low, 0.0), min(high, 1.0)
 
 
 def right_more(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, float, float]:

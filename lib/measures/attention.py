@@ -100,7 +100,8 @@ class Probe:
     def _in_batches(self, graph, *arrays: np.ndarray) -> np.ndarray:
         """Results of `graph`, one batch of `arrays` at a time."""
         starts = range(0, len(arrays[0]), self._batch)
-        return np.concatenate([graph(*(a[s : s + self._batch] for a in arrays)).numpy() for s in starts])
+        parts = ([tf.constant(array[start : start + self._batch]) for array in arrays] for start in starts)
+        return np.concatenate([graph(*part).numpy() for part in parts])
 
     def _through(self, pixels):
         """Output of the last but one layer for `pixels`, float32; without dropout."""
@@ -138,4 +139,5 @@ class Probe:
 
 def _graph(function, *more):
     """`function` as a graph for batches of any size: of sequences and of what `more` describes."""
-    return tf.function(function, input_signature=[tf.TensorSpec((None, *INPUT_SHAPE), tf.uint8), *more])
+    graph = tf.function(function, input_signature=[tf.TensorSpec((None, *INPUT_SHAPE), tf.uint8), *more])
+    return graph.get_concrete_function()

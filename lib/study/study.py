@@ -151,6 +151,17 @@ class Study:
         return tuple(rule for rule in rules if rule != self.settings["transfer_window_rule"])
 
     @property
+    def not_asked(self) -> tuple[str, ...]:
+        """Notebooks that say nothing about this study."""
+        both_splits = self.repeats("paper") and self.repeats("actor")
+        asked = {
+            "10_uncertainty": self.uncertainty,
+            "11_sensitivity": self.sensitivity,
+            "15_where_it_looks": self.render and both_splits,  # of a filmed face nobody knows the muscles
+        }
+        return tuple(notebook for notebook, plan in asked.items() if not plan)
+
+    @property
     def variants(self) -> tuple[Study, ...]:
         """The study, and it with what each training and each other window rule changes: all its faces and sequences."""
         changes = [cell.changed for cell in self.trainings]

@@ -67,6 +67,20 @@ def baseline() -> str:
     return digest(model.coef_, model.predict_proba(x), *functions, np.linalg.qr(x)[0], x.T @ x)
 
 
+def maps() -> str:
+    """Maps of attention and features of a network with random weights, as notebook 15 makes them."""
+    from lib.measures.attention import Probe
+    from lib.study.paper import assumptions
+    from lib.training import loop, network
+
+    loop.configure(1)
+    settings = {name: entry.value for name, entry in assumptions().items()} | {"filters": [8, 8, 16]}
+    sequences = np.random.default_rng(15).integers(0, 256, (3, *network.INPUT_SHAPE), dtype=np.uint8)
+    probe, emotions = Probe(network.build(6, settings, seed=3)), np.array([1, 3, 5])
+    found = probe.gradient(sequences, emotions), probe.occlusion(sequences[:1], emotions[:1], frames=75, patch=14)
+    return digest(*found, probe.features(sequences))
+
+
 PARTS = {
     "baseline": baseline,
     "masked clip": masked_clip,
@@ -74,6 +88,7 @@ PARTS = {
     "6 layers": lambda: training(6),
     "7 layers": lambda: training(7),
     "5 layers, pooling": lambda: training(5, downsampling="pool"),
+    "maps": maps,
 }
 
 if __name__ == "__main__":

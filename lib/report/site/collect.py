@@ -41,7 +41,7 @@ def executed(study: Study, best: Cell) -> dict[str, Path]:
     """
     files = {}
     for stem in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")):
-        if (stem == "10_uncertainty" and not study.uncertainty) or (stem == "11_sensitivity" and not study.sensitivity):
+        if stem in study.not_asked:
             continue
         folder = study.runs(stem) / "default"
         if stem == TRAINING:
