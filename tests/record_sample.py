@@ -12,10 +12,10 @@ from nbclient import NotebookClient
 
 from lib.base.checksums import seal
 from lib.base.paths import NOTEBOOKS, ROOT
-from lib.measures.chosen import looked_into
+from lib.measures.chosen import networks_of_notebooks
 from lib.run.runner import kernel_files
 from lib.study import load
-from lib.study.weights import packed
+from lib.study.weights import pack
 
 RECORD = ROOT / "tests" / "sample_runs"
 SEAL = ROOT / "tests" / "sample_runs.checksums.json"
@@ -31,8 +31,8 @@ def record_runs() -> None:
         (RECORD / cell.run).mkdir(parents=True)
         for kept in (file for pattern in KEPT for file in study.training(cell).glob(pattern)):
             shutil.copy(kept, RECORD / cell.run / kept.name)
-    for cell in looked_into(study):
-        packed(study.training(cell) / NETWORK, RECORD / cell.run / NETWORK)
+    for cell in networks_of_notebooks(study):
+        pack(study.training(cell) / NETWORK, RECORD / cell.run / NETWORK)
     seal(SEAL, RECORD.glob("*/*"))
 
 

@@ -157,32 +157,32 @@ def people(clips=20, windows=2):
 
 def test_actors_are_told_where_the_features_hold_them():
     table, _, features = people()
-    told = agreement.actors_told(features, table, 2021)
-    right, low, high = agreement.right_interval(told)
+    predictions = agreement.predict_actors(features, table, 2021)
+    right, low, high = agreement.accuracy_interval(predictions)
     assert right > 0.95 and low <= right <= high
-    assert told["actor"].equals(table["actor"])
+    assert predictions["actor"].equals(table["actor"])
 
 
 def test_windows_of_a_clip_do_not_tell_each_others_actor():
     """The features hold the clip alone: if its other window were in the training folds, all would be right."""
     table, features, _ = people()
-    told = agreement.actors_told(features, table, 2021)
-    assert agreement.right_interval(told)[0] < 0.45
+    predictions = agreement.predict_actors(features, table, 2021)
+    assert agreement.accuracy_interval(predictions)[0] < 0.45
 
 
 def test_more_right_is_counted_on_the_same_sequences():
     table, clip, features = people()
-    first, second = (agreement.actors_told(values, table, 2021) for values in (clip, features))
-    points, low, high = agreement.right_more(first, second)
-    share = [100 * agreement.right_interval(told)[0] for told in (first, second)]
+    first, second = (agreement.predict_actors(values, table, 2021) for values in (clip, features))
+    points, low, high = agreement.accuracy_gain(first, second)
+    share = [100 * agreement.accuracy_interval(predictions)[0] for predictions in (first, second)]
     assert points == pytest.approx(share[1] - share[0]) and low < points < high
-    assert agreement.right_more(first, first)[0] == 0
+    assert agreement.accuracy_gain(first, first)[0] == 0
 
 
 def test_too_few_people_are_refused():
     table, clip, _ = people(clips=1)
     with pytest.raises(ValueError, match="too few"):
-        agreement.actors_told(clip, table, 2021)
+        agreement.predict_actors(clip, table, 2021)
     alone = table.assign(actor=1, clip=range(len(table)))
     with pytest.raises(ValueError, match="1 actors"):
-        agreement.actors_told(clip, alone, 2021)
+        agreement.predict_actors(clip, alone, 2021)

@@ -11,7 +11,7 @@ import pytest
 from compared import RECORD
 
 from lib.base.problems import InputProblem
-from lib.measures.chosen import best_of_grid, looked_into, split_pair
+from lib.measures.chosen import best_of_grid, networks_of_notebooks, split_pair
 from lib.run import verify
 from lib.study import load, weights
 from lib.training import loop
@@ -34,7 +34,7 @@ def test_the_weights_are_those_of_keras(saved):
 
 def test_a_packed_network_is_read_by_keras_and_smaller(saved, tmp_path):
     model, path = saved
-    weights.packed(path, tmp_path / "packed.keras")
+    weights.pack(path, tmp_path / "packed.keras")
     read = loop.load_model(tmp_path / "packed.keras")
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), read.get_weights(), strict=True))
     assert (tmp_path / "packed.keras").stat().st_size < 0.8 * path.stat().st_size
@@ -47,16 +47,16 @@ def test_the_same_network_saved_twice_is_packed_to_the_same_bytes(saved, tmp_pat
     time.sleep(1.1)  # the date has seconds
     model.save(tmp_path / "later.keras", include_optimizer=False)
     assert (tmp_path / "later.keras").read_bytes() != path.read_bytes()
-    weights.packed(path, tmp_path / "a.keras")
-    weights.packed(tmp_path / "later.keras", tmp_path / "b.keras")
+    weights.pack(path, tmp_path / "a.keras")
+    weights.pack(tmp_path / "later.keras", tmp_path / "b.keras")
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
-    weights.packed(tmp_path / "a.keras", tmp_path / "c.keras")  # and a packed one stays as it is
+    weights.pack(tmp_path / "a.keras", tmp_path / "c.keras")  # and a packed one stays as it is
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "c.keras").read_bytes()
 
 
 def test_networks_are_equal_if_their_weights_are(saved, tmp_path):
     model, path = saved
-    weights.packed(path, tmp_path / "packed.keras")
+    weights.pack(path, tmp_path / "packed.keras")
     made, wanted = path.read_bytes(), (tmp_path / "packed.keras").read_bytes()
     assert weights.same_weights(made, wanted)
     changed = [array.copy() for array in model.get_weights()]
@@ -106,7 +106,7 @@ def test_a_damaged_network_is_one_sentence(saved, tmp_path):
         path = tmp_path / "broken.keras"
         path.write_bytes(content)
         for read in (lambda path=path: weights.read_weights(path.read_bytes(), path),
-                     lambda path=path: weights.packed(path, tmp_path / "to.keras")):  # fmt: skip
+                     lambda path=path: weights.pack(path, tmp_path / "to.keras")):  # fmt: skip
             with pytest.raises(InputProblem) as problem:
                 read()
             assert "\n" not in str(problem.value) and "broken.keras" in str(problem.value), what
@@ -116,7 +116,7 @@ def test_a_damaged_network_is_one_sentence(saved, tmp_path):
 
 def test_a_missing_network_is_one_sentence(tmp_path):
     with pytest.raises(InputProblem, match="model.keras"):
-        weights.packed(tmp_path / "model.keras", tmp_path / "to.keras")
+        weights.pack(tmp_path / "model.keras", tmp_path / "to.keras")
 
 
 @pytest.fixture
@@ -140,6 +140,6 @@ def test_the_pair_differs_in_its_split_only(recorded):
 
 
 def test_the_record_holds_the_networks_that_notebooks_read_in_three_megabytes(recorded):
-    files = [RECORD / cell.run / "model.keras" for cell in looked_into(recorded)]
+    files = [RECORD / cell.run / "model.keras" for cell in networks_of_notebooks(recorded)]
     assert sorted(files) == sorted(RECORD.glob("*/*.keras"))
     assert sum(path.stat().st_size for path in files) < 3e6

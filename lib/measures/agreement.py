@@ -1,4 +1,4 @@
-"""Whether a map of attention lies where something moved, and whether a network's features tell who the actor is."""
+"""Whether a map of attention lies where something moved, and whether a network's features show who the actor is."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ REGION = 0.2
 FOLDS = 5
 
 
-def auc(found: np.ndarray, moved: np.ndarray, face: np.ndarray) -> float:
+def auc(values: np.ndarray, moved: np.ndarray, face: np.ndarray) -> float:
     """How well a map finds the pixels that moved most: the area under its ROC curve.
 
     It is the probability that a pixel of the `REGION` that moved most has a higher value than another one of the face.
 
     Parameters
     ----------
-    found, moved
+    values, moved
         float (rows, columns): the map, and how much each pixel moved.
     face
         bool (rows, columns): the pixels that count.
@@ -39,17 +39,17 @@ def auc(found: np.ndarray, moved: np.ndarray, face: np.ndarray) -> float:
     float
         1 for a perfect map, 0.5 for one that does not depend on the movement; NaN if the face is a single pixel.
     """
-    return float(_aucs(found[face], moved[face][None])[0])
+    return float(_aucs(values[face], moved[face][None])[0])
 
 
-def _aucs(found: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """`auc` of the pixels `found` (pixels,) for each row of `moved` (n, pixels): float64 (n,)."""
-    pixels = len(found)
+def _aucs(values: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """`auc` of the pixels `values` (pixels,) for each row of `moved` (n, pixels): float64 (n,)."""
+    pixels = len(values)
     inside = int(np.ceil(REGION * pixels))
     if not 0 < inside < pixels:
         return np.full(len(moved), np.nan)
     region = np.argsort(moved, axis=1, kind="stable")[:, pixels - inside :]
-    ranks = rankdata(found)[region].sum(axis=1)
+    ranks = rankdata(values)[region].sum(axis=1)
     return (ranks - inside * (inside + 1) / 2) / (inside * (pixels - inside))
 
 
@@ -74,8 +74,8 @@ def agreement(maps: np.ndarray, moved: np.ndarray, faces: np.ndarray, emotions: 
     """
     shown = np.asarray(emotions)
     rows = []
-    for i, (found, face) in enumerate(zip(maps, faces, strict=True)):
-        scores = _aucs(found[face], moved[:, face])
+    for i, (values, face) in enumerate(zip(maps, faces, strict=True)):
+        scores = _aucs(values[face], moved[:, face])
         others = scores[shown != shown[i]]
         rows.append({"own": scores[i], "others": others.mean() if len(others) else np.nan})
     return pd.DataFrame(rows, columns=["own", "others"])
@@ -88,16 +88,16 @@ def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
     return float(values.mean()), *over_actors(sums, ratio)  # here a sequence is the unit
 
 
-def rank_correlation(found: np.ndarray, moved: np.ndarray) -> float:
+def rank_correlation(values: np.ndarray, moved: np.ndarray) -> float:
     """Spearman's correlation of two series; NaN if one is constant."""
-    ranks = rankdata(found), rankdata(moved)
+    ranks = rankdata(values), rankdata(moved)
     if any(np.ptp(rank) == 0 for rank in ranks):
         return float("nan")
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def actors_told(features: np.ndarray, table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Tell each sequence's actor from its features, by a logistic regression that was trained on other clips.
+def predict_actors(features: np.ndarray, table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Predict each sequence's actor from its features, by a logistic regression that was trained on other clips.
 
     Parameters
     ----------
@@ -125,20 +125,20 @@ def actors_told(features: np.ndarray, table: pd.DataFrame, seed: int) -> pd.Data
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     folds = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
     with threadpool_limits(1):  # sums in the same order on every machine
-        told = cross_val_predict(model, np.asarray(features, float), actors, groups=clips, cv=folds)
-    return pd.DataFrame({"actor": actors, "predicted": told})
+        predicted = cross_val_predict(model, np.asarray(features, float), actors, groups=clips, cv=folds)
+    return pd.DataFrame({"actor": actors, "predicted": predicted})
 
 
-def right_interval(told: pd.DataFrame) -> tuple[float, float, float]:
-    """Share of sequences whose actor was told, and its 95 % interval over actors."""
-    right = (told["predicted"] == told["actor"]).astype(float)
-    sums = pd.DataFrame({"right": right, "all": 1.0}).groupby(told["actor"]).sum()
+def accuracy_interval(predictions: pd.DataFrame) -> tuple[float, float, float]:
+    """Share of sequences whose actor is predicted right, and its 95 % interval over actors."""
+    right = (predictions["predicted"] == predictions["actor"]).astype(float)
+    sums = pd.DataFrame({"right": right, "all": 1.0}).groupby(predictions["actor"]).sum()
     low, high = over_actors(sums, ratio)
     return float(right.mean()), max(low, 0.0), min(high, 1.0)
 
 
-def right_more(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, float, float]:
-    """Points by which more sequences are told right in `second` than in `first`, with its 95 % interval over actors."""
+def accuracy_gain(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, float, float]:
+    """Points by which `second` predicts more actors right than `first`, with its 95 % interval over actors."""
     more = (second["predicted"] == second["actor"]).astype(float) - (first["predicted"] == first["actor"])
     sums = pd.DataFrame({"more": more, "all": 1.0}).groupby(first["actor"]).sum()
     low, high = over_actors(sums, lambda part, whole: 100 * ratio(part, whole))

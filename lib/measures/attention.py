@@ -93,9 +93,9 @@ class Probe:
             area = tuple(slice(first, first + size) for first, size in zip(corner, (frames, patch, patch), strict=True))
             copy[area] = painted[area]
         evidence = self.evidence(copies)[:, emotion]
-        found = np.zeros(blocks, np.float32)
-        found[tuple(places.T)] = evidence[-1] - evidence[:-1]
-        return found
+        falls = np.zeros(blocks, np.float32)
+        falls[tuple(places.T)] = evidence[-1] - evidence[:-1]
+        return falls
 
     def _in_batches(self, graph, *arrays: np.ndarray) -> np.ndarray:
         """Results of `graph`, one batch of `arrays` at a time."""

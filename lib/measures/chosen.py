@@ -41,6 +41,6 @@ def split_pair(study: Study) -> Pair | None:
     return None
 
 
-def looked_into(study: Study) -> tuple[Cell, ...]:
+def networks_of_notebooks(study: Study) -> tuple[Cell, ...]:
     """The trainings whose networks notebooks read, and not only their predictions; each once."""
     return tuple(dict.fromkeys([best_of_grid(study), *(split_pair(study) or ())]))

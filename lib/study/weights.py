@@ -2,7 +2,7 @@
 
 A ``model.keras`` is a zip archive with the network's form, its weights (HDF5), the optimizer's state and the time at
 which it was saved. So two files of one network differ, and two thirds of a file are of no use after the training.
-`packed` leaves out the time and the optimizer, and the same network is the same bytes.
+`pack` leaves out the time and the optimizer, and the same network is the same bytes.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def same_weights(content: bytes, other: bytes) -> bool:
     return ours.keys() == theirs.keys() and all(np.array_equal(ours[place], theirs[place]) for place in ours)
 
 
-def packed(path: Path, to: Path) -> None:
+def pack(path: Path, to: Path) -> None:
     """Copy the network in `path` to `to`, without optimizer and date; Keras reads it like any other.
 
     Raises

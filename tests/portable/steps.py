@@ -70,7 +70,7 @@ def baseline() -> str:
 def maps() -> str:
     """Maps of attention and features of a network with random weights, as notebook 15 makes them."""
     from lib.measures.attention import Probe
-    from lib.study.paper import assumptions
+    from lib.study.publication import assumptions
     from lib.training import loop, network
 
     loop.configure(1)

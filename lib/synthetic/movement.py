@@ -26,7 +26,7 @@ from lib.synthetic.render import render_take
 from lib.synthetic.stage import STUDIOS
 
 
-def drawn(
+def draw(
     clip: Clip, seed: int, frames: np.ndarray, landmarks: np.ndarray, at_rest: bool, interpolation: str = "area"
 ) -> np.ndarray:
     """Draw the masked faces of some frames of `clip`.
@@ -62,7 +62,7 @@ def drawn(
     return pictures
 
 
-def of_sequences(
+def draw_sequences(
     table: pd.DataFrame,
     videos: Mapping[str, str | os.PathLike],
     faces: Path,
@@ -108,11 +108,11 @@ def of_sequences(
             points = landmarks[spans[row["clip"]][0] + frames]
             clip = clip_of(videos[row["clip"]])
             for state in (0, 1):
-                both[state, row["place"]] = drawn(clip, seed, frames, points, bool(state), interpolation)
+                both[state, row["place"]] = draw(clip, seed, frames, points, bool(state), interpolation)
     return both[0], both[1]
 
 
-def moved(shown: np.ndarray, at_rest: np.ndarray) -> np.ndarray:
+def difference(shown: np.ndarray, at_rest: np.ndarray) -> np.ndarray:
     """By how many grey levels each pixel differs, the mean over red, green and blue: float32, without the last axis."""
     return np.abs(shown.astype(np.float32) - at_rest).mean(axis=-1)
 

@@ -9,9 +9,9 @@ import pytest
 from lib.base.problems import InputProblem
 from lib.faces.alignment import similarity, transform
 from lib.synthetic import Clip, plan, render_clip, render_corpus
-from lib.synthetic import moved as module
+from lib.synthetic import movement as module
 from lib.synthetic.corpus import clip_of, performance
-from lib.synthetic.moved import drawn, moved, of_sequences
+from lib.synthetic.movement import difference, draw, draw_sequences
 
 SEED = 5
 FRAMES = np.arange(5, 40, 10)
@@ -25,13 +25,13 @@ def landmarks(of):
     return np.array([points for _, points in render_clip(of, SEED)])
 
 
-def movement(emotion):
+def mean_movement(emotion):
     """Mean movement of a clip, and where its landmarks lie in the masked face."""
     shown = clip(emotion)
     points = landmarks(shown)[FRAMES]
-    pictures = [drawn(shown, SEED, FRAMES, points, at_rest) for at_rest in (False, True)]
+    pictures = [draw(shown, SEED, FRAMES, points, at_rest) for at_rest in (False, True)]
     placed = np.mean([transform(p.astype(float), similarity(p, 28)) for p in points], axis=0)
-    return moved(*pictures).mean(axis=0), placed
+    return difference(*pictures).mean(axis=0), placed
 
 
 def around(found, point, size=3):
@@ -47,13 +47,13 @@ def test_the_faces_are_those_of_the_clip():
     shown = clip("HAP")
     frames = list(render_clip(shown, SEED))
     expected = np.array([masked_face(frames[k][0], frames[k][1]) for k in FRAMES])
-    found = drawn(shown, SEED, FRAMES, landmarks(shown)[FRAMES], at_rest=False)
+    found = draw(shown, SEED, FRAMES, landmarks(shown)[FRAMES], at_rest=False)
     assert np.abs(found.astype(float) - expected).mean() < 1.5
 
 
 def test_a_smile_moves_the_mouths_corners_and_a_frown_the_brows():
-    happy, points = movement("HAP")
-    sad, _ = movement("SAD")
+    happy, points = mean_movement("HAP")
+    sad, _ = mean_movement("SAD")
     corners, brows = [48, 54], [21, 22]
     assert min(around(happy, points[k]) for k in corners) > 3 * max(around(happy, points[k]) for k in brows)
     assert min(around(sad, points[k]) for k in brows) > 2 * happy.mean()
@@ -71,7 +71,7 @@ def test_without_muscles_nothing_moves(monkeypatch):
     shown = clip("HAP")
     monkeypatch.setattr(module, "performance", still)
     points = landmarks(shown)[FRAMES]
-    assert (moved(*(drawn(shown, SEED, FRAMES, points, at_rest) for at_rest in (False, True))) == 0).all()
+    assert (difference(*(draw(shown, SEED, FRAMES, points, at_rest) for at_rest in (False, True))) == 0).all()
 
 
 def test_movement_grows_with_the_level_and_neutral_moves_little():
@@ -79,7 +79,7 @@ def test_movement_grows_with_the_level_and_neutral_moves_little():
     for name in ("HAP_LO", "HAP_HI", "NEU_XX"):
         shown = clip(*name.split("_")[:1], level=name[-2:])
         points = landmarks(shown)[FRAMES]
-        totals[name] = moved(*(drawn(shown, SEED, FRAMES, points, rest) for rest in (False, True))).mean()
+        totals[name] = difference(*(draw(shown, SEED, FRAMES, points, rest) for rest in (False, True))).mean()
     assert totals["NEU_XX"] < totals["HAP_LO"] < totals["HAP_HI"]
 
 
@@ -87,7 +87,7 @@ def test_a_frame_without_a_face_is_black():
     shown = clip("HAP")
     points = landmarks(shown)[FRAMES]
     points[1] = 0
-    found = drawn(shown, SEED, FRAMES, points, at_rest=False)
+    found = draw(shown, SEED, FRAMES, points, at_rest=False)
     assert (found[1] == 0).all() and found[0].any() and found[2].any()
 
 
@@ -122,19 +122,19 @@ def test_sequences_are_drawn_in_their_order_and_padded_with_the_last_frame(corpu
     table, videos, faces = corpus
     table = table.iloc[::-1].reset_index(drop=True).assign(frames=40)
     moments = np.array([3, 39, 74])
-    shown, at_rest = of_sequences(table, videos, faces, SEED, moments)
+    shown, at_rest = draw_sequences(table, videos, faces, SEED, moments)
     assert shown.shape == at_rest.shape == (4, 3, 28, 28, 3) and shown.dtype == np.uint8
-    difference = np.abs(shown[:, 1].astype(float) - shown[:, 2]).mean()
-    assert difference < 1.5 < np.abs(shown[:, 0].astype(float) - shown[:, 2]).mean()
+    repeated = np.abs(shown[:, 1].astype(float) - shown[:, 2]).mean()
+    assert repeated < 1.5 < np.abs(shown[:, 0].astype(float) - shown[:, 2]).mean()
     first = table.iloc[0]
     (points,) = (np.load(faces / f"{first['actor']}.npz")["landmarks"],)
     start = dict(zip(*(np.load(faces / f"{first['actor']}.npz")[n] for n in ("clips", "offsets")), strict=False))
     frames = np.array([3, 39, 39])
-    alone = drawn(clip_of(videos[first["clip"]]), SEED, frames, points[start[first["clip"]] + frames], at_rest=False)
+    alone = draw(clip_of(videos[first["clip"]]), SEED, frames, points[start[first["clip"]] + frames], at_rest=False)
     assert np.array_equal(shown[0], alone)
 
 
 def test_a_missing_actors_file_is_one_sentence(corpus, tmp_path):
     table, videos, _ = corpus
     with pytest.raises(InputProblem, match="is not there"):
-        of_sequences(table, videos, tmp_path, SEED, np.array([0]))
+        draw_sequences(table, videos, tmp_path, SEED, np.array([0]))
