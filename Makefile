@@ -9,7 +9,7 @@ RAVDESS ?= data/corpora/ravdess
 CORES ?= all
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/python -m lib.run.workflow --cores $(CORES)
-MODELS := data/models/face_detection_short_range.tflite data/models/face_landmark.tflite
+MODELS := data/models/face_detector.tflite data/models/face_landmarks_detector.tflite
 # no messages of TensorFlow among those of a run
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # one progress line every two seconds

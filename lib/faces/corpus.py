@@ -92,7 +92,7 @@ class _Recipe:
 def _makers() -> list:
     """Digests of the code and the models, and the versions of the packages."""
     versions = [cv2.__version__, np.__version__, metadata.version("ai-edge-litert")]
-    return [code_digest(*(module.__file__ for module in _CODE)), versions, sorted(c for _, c in MODELS.values())]
+    return [code_digest(*(module.__file__ for module in _CODE)), versions, sorted(MODELS.values())]
 
 
 def _digest(path: Path, listed: str | None) -> str:

