@@ -22,6 +22,7 @@ import pandas as pd
 import pytest
 import yaml
 from test_faces import contents, mask
+from test_sequences import SETTINGS
 from test_training import task  # noqa: F401
 
 from lib.base.files import written_atomically
@@ -375,13 +376,7 @@ def few_faces(folder, frames=100):
 
 def test_a_full_disk_at_the_sequences(small_disk, tmp_path):
     """Written through a map, a full disk would be a bus error that ends the process without a word."""
-    settings = {
-        "window_frames": 75,
-        "window_minimum_frames": 35,
-        "window_trimmed_frames": 110,
-        "window_face_share": 0.5,
-    }
-    arguments = (*few_faces(tmp_path), tmp_path, small_disk / "sequences.npy", settings, "windows")
+    arguments = (*few_faces(tmp_path), tmp_path, small_disk / "sequences.npy", SETTINGS, "windows")
     fill(small_disk, 100_000)
     full(small_disk, lambda: cutting.cut(*arguments))
     assert len(cutting.cut(*arguments)) == 1
@@ -447,18 +442,12 @@ def test_a_folder_that_cannot_be_written(task, read_only, caplog):  # noqa: F811
 def test_a_damaged_cache_is_named_with_what_to_do(tmp_path, damage):
     """Faces (the masking makes them anew: test_faces.py) and sequences; checkpoints: test_training.py."""
     clips, faces = few_faces(tmp_path)
-    settings = {
-        "window_frames": 75,
-        "window_minimum_frames": 35,
-        "window_trimmed_frames": 110,
-        "window_face_share": 0.5,
-    }
     array = tmp_path / "sequences.npy"
-    cutting.cut(clips, faces, tmp_path, array, settings, "windows").to_csv(tmp_path / "sequences.csv", index=False)
+    cutting.cut(clips, faces, tmp_path, array, SETTINGS, "windows").to_csv(tmp_path / "sequences.csv", index=False)
     whole = array.read_bytes()
     for path, call in (
         (array, lambda: cutting.load(tmp_path)),
-        (tmp_path / "1.npz", lambda: cutting.cut(clips, faces, tmp_path, array, settings, "windows")),
+        (tmp_path / "1.npz", lambda: cutting.cut(clips, faces, tmp_path, array, SETTINGS, "windows")),
     ):
         content = path.read_bytes()
         path.write_bytes({"cut": content[: len(content) // 2], "other": bytes(9999), "empty": b""}[damage])
