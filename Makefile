@@ -14,7 +14,7 @@ MODELS := data/models/face_detector.tflite data/models/face_landmarks_detector.t
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # one progress line every two seconds
 export TQDM_MININTERVAL ?= 2
-.PHONY: help setup setup-gpu reproduce verify test-portable site reproduce-full data doctor paper paper-full paper-try twin twin-pilot export predict lab test test-all test-slurm lint bench check-real simulate-rules notebooks clean
+.PHONY: help setup setup-gpu reproduce verify test-portable site reproduce-full data doctor paper paper-full paper-try twin twin-pilot twin-try export predict lab test test-all test-slurm lint bench check-real simulate-rules notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -47,7 +47,7 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 verify: .venv/installed  ## compare what `make reproduce` made with what is committed, byte by byte
 	@$(BIN)/python -m lib.run.verify --study $(STUDY)
 
-twin twin-pilot: setup  ## run the paper's study at its full size on drawn faces: a night on two cores (-pilot: 20 actors, minutes)
+twin twin-pilot twin-try: setup  ## run the paper's study at its full size on drawn faces: a night on two cores (-try: some minutes)
 	@$(BIN)/python -m lib check --study $@
 	$(SNAKEMAKE) --config study=$@
 	@$(BIN)/python -m lib summarise --study $@
@@ -107,7 +107,7 @@ bench: setup  ## measure masking, decoding, a training step (ours, plain Keras),
 simulate-rules: .venv/installed  ## measure how often the rules of paper/verdicts.yaml are wrong, on simulated studies: tables/paper/rule_errors.csv
 	$(BIN)/python -m lib.claims.simulation
 
-notebooks: reproduce  ## execute the committed notebooks in place and record the sample's runs
+notebooks: reproduce twin-try  ## execute the committed notebooks in place and record the sample's runs
 	$(BIN)/python tests/record_sample.py
 
 clean:  ## delete what the sample study made (the videos, the runs), keep the tables and figures

@@ -147,6 +147,15 @@ def test_the_opening_page_gives_the_numbers_of_the_files(pages, workspace):
     assert commands(section((paths.ROOT / "README.md").read_text(), "Run it")).split("  ")[0] in text
 
 
+def test_the_picture_shows_the_paper_the_raters_and_ours(pages):
+    label = pages["index.html"].select_one(".answer svg")["aria-label"]
+    networks = pd.read_csv(paths.ROOT / "tables/sample/uncertainty_networks.csv")
+    best = networks[networks["protocol"] == "paper"]["mean"].max()
+    for text in ("the paper, CREMA-D: 78.5 %", "raters, CREMA-D: 68.5 %", f"random split: {100 * best:.1f} %"):
+        assert text in label
+    assert "drawn faces" in label
+
+
 def test_a_study_of_the_real_corpora_is_answered(workspace, tmp_path):
     study = load(workspace / "real.yaml")
     write_sources(study, tmp_path)

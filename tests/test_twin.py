@@ -52,6 +52,15 @@ def test_the_twin_of_cremad_has_its_design_lengths_and_people(clips):
     }
 
 
+def test_a_clip_of_the_twin_leads_back_to_the_real_one(clips):
+    assert [twins.real_name(clip.name) for clip in clips] == records.clips()["clip"].tolist()
+
+
+def test_only_a_twins_study_asks_for_the_rehearsal():
+    studies = ("twin", "twin-try", "twin-pilot", "sample", "paper")
+    assert [name for name in studies if "13_rehearsal" not in load(name).not_asked] == ["twin", "twin-try"]
+
+
 def test_the_twin_of_ravdess_has_its_design():
     clips = plan("ravdess", actors=24, clips="recorded", seed=1)
     table = pd.DataFrame([{"emotion": c.emotion, "level": c.shown.level, "actor": c.actor} for c in clips])

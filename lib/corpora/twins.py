@@ -90,6 +90,11 @@ def _drawn(name: str) -> str:
     return f"{int(name[:4]) + _CREMAD}{name[4:]}"
 
 
+def real_name(clip: str) -> str:
+    """Name of the real clip of CREMA-D that the twin's `clip` follows."""
+    return f"{int(clip[:4]) - _CREMAD}{clip[4:]}"
+
+
 def _cremad() -> list[Recorded]:
     votes = pd.read_csv(records.committed("cremad_votes.csv")).rename(columns=records.VOTES)
     votes["votes"] = votes[list(EMOTIONS)].sum(axis=1)

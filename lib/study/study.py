@@ -154,12 +154,15 @@ class Study:
     def not_asked(self) -> tuple[str, ...]:
         """Notebooks that say nothing about this study."""
         both_splits = self.repeats("paper") and self.repeats("actor")
+        twin = self.render and self.render[self.training_corpus]["clips"] == "recorded"
+        rates = {cell.learning_rate for cell in self.grid}
         asked = {
             "10_uncertainty": self.uncertainty,
             "11_sensitivity": self.sensitivity,
+            "13_rehearsal": twin and self.uncertainty and len(rates) > 1,
             "15_where_it_looks": self.render and both_splits,  # of a filmed face nobody knows the muscles
         }
-        return tuple(notebook for notebook, plan in asked.items() if not plan)
+        return tuple(notebook for notebook, wanted in asked.items() if not wanted)
 
     @property
     def variants(self) -> tuple[Study, ...]:

@@ -19,6 +19,7 @@ from lib.base.problems import InputProblem
 from lib.report.site.answer import answer
 from lib.report.site.collect import copy_cards, copy_files, write_notebooks
 from lib.report.site.comparison import Comparison
+from lib.report.site.picture import points
 from lib.study import Study
 from lib.study.publication import CITATION
 from lib.study.steps import verify_results
@@ -60,7 +61,8 @@ def write_sources(study: Study, folder: Path) -> None:
     facts = {
         "study": study,
         "comparison": comparison,
-        "answer": answer(study, comparison),
+        "answer": (found := answer(study, comparison)),
+        "points": points(study, comparison, found.crowd),
         "series": series,
         "cards": copy_cards(study, folder / "cards"),
         "files": copy_files(study, folder / "extra"),

@@ -40,9 +40,7 @@ def executed(study: Study, best: Cell) -> dict[str, Path]:
         If one has not been run.
     """
     files = {}
-    for stem in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")):
-        if stem in study.not_asked:
-            continue
+    for stem in sorted({path.stem for path in NOTEBOOKS.glob("*.ipynb")} - {*study.not_asked}):
         folder = study.runs(stem) / "default"
         if stem == TRAINING:
             folder = study.training(best)

@@ -103,6 +103,15 @@ class Comparison:
         total = metrics["sequences"][part]
         return Share(round(metrics[f"{part}_accuracy"] * total), total)
 
+    @staticmethod
+    def stated(corpus: str) -> Share:
+        """The highest accuracy that the paper prints for ``CREMA-D`` or ``RAVDESS``, as right sequences or clips."""
+        sizes = _paper_sizes()
+        if corpus == "CREMA-D":
+            return Share(round(publication.table("table1")["test_accuracy"].max() * sizes["test"]), sizes["test"])
+        highest = publication.table("table2")["ravdess_accuracy"].max()
+        return Share(round(highest * sizes["transfer"] / 100), sizes["transfer"])
+
     def _table(self, caption: str, groups: list, columns: list, rows: list, heads: int = 1) -> Table:
         """Make the table, without a column of differences if the study is not comparable."""
         if columns[-1] == "difference":

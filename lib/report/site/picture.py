@@ -1,0 +1,64 @@
+"""The picture of the opening page: the paper's accuracies, the raters', and those of our networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lib.base.problems import InputProblem
+from lib.report.site.collect import saved_table
+from lib.report.site.comparison import Comparison, Share
+from lib.study import Study
+
+#: Split protocols in the order of the picture, and their names there.
+SPLITS = {"paper": "random split", "clip": "clips apart", "actor": "actors apart", "mae-dfer": "published folds"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """An accuracy in percent with its 95 % interval, if known; `source` is ``paper``, ``crowd`` or ``ours``."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    source: str
+
+    @property
+    def text(self) -> str:
+        """The point as a sentence's part, e.g. ``raters, plurality: 68.5 %``."""
+        return f"{self.label}: {self.value:.1f} %"
+
+
+def _share(label: str, share: Share, source: str) -> Point:
+    low, high = (float(end) for end in share.interval.split(" to "))
+    return Point(label, 100 * share.right / share.total, low, high, source)
+
+
+def points(study: Study, comparison: Comparison, crowd: float) -> tuple[Point, ...]:
+    """The accuracies of the picture: on the first corpus the paper's, the raters' and ours by split, then the transfer.
+
+    Parameters
+    ----------
+    crowd
+        Accuracy of the raters' plurality, percent.
+
+    Notes
+    -----
+    Ours by split is the mean over seeds of the network with the highest mean, with the interval of notebook 10, over
+    actors and seeds. The intervals of the paper and of the transfer are Wilson's, which are narrower.
+    """
+    ours = "ours, drawn faces" if study.render else "ours"
+    test, transfer = comparison.stated("CREMA-D"), comparison.stated("RAVDESS")
+    found = [_share("the paper, CREMA-D", test, "paper"), Point("raters, CREMA-D", crowd, crowd, crowd, "crowd")]
+    try:
+        networks = saved_table(study, "uncertainty_networks")
+    except InputProblem:  # a study without notebook 10
+        found.append(_share(f"{ours}: {SPLITS['paper']}", comparison.share(comparison.best[0], "test"), "ours"))
+    else:
+        for protocol in (name for name in SPLITS if name in set(networks["protocol"])):
+            rows = networks[networks["protocol"] == protocol]
+            row = 100 * rows.loc[rows["mean"].idxmax(), ["mean", "low", "high"]].astype(float)
+            found.append(Point(f"{ours}: {SPLITS[protocol]}", row["mean"], row["low"], row["high"], "ours"))
+    found.append(_share("the paper, RAVDESS", transfer, "paper"))
+    found.append(_share(f"{ours}: second corpus", comparison.share(comparison.best[0], "transfer"), "ours"))
+    return tuple(found)
