@@ -22,7 +22,7 @@ log = logging.getLogger("lib.run.progress")
 INTERVAL = 600.0  # seconds between two lines
 LEAST_DONE = 0.1  # share of the work that must be done before the rest is estimated
 
-_RENDER, _MASK = 1 / 400, 1 / 420  # seconds a frame
+_RENDER, _MASK = 1 / 400, 1 / 75  # seconds a frame
 _EPOCH = {5: 36.0, 6: 46.0, 7: 65.0}  # seconds of 5,000 training and 1,000 validation sequences, by layers
 _SEQUENCES = 7704  # sequences of the corpus with these parts
 _TRAINING = 40.0  # seconds of a training's notebook without its epochs
