@@ -19,7 +19,7 @@ from lib.base.paths import CONFIG, NOTEBOOKS, ROOT, models_dir
 from lib.measures.evaluation import accuracy
 from lib.study import load
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 TINY = load("tiny")
 RUNS = [cell.run for cell in TINY.grid]
 TRAININGS = [cell.run for cell in TINY.trainings]
@@ -35,7 +35,7 @@ def snakemake(workspace: Path, *arguments: str, study: str = "tiny") -> list[str
 def run(workspace: Path, *arguments: str, study: str = "tiny") -> subprocess.CompletedProcess:
     environment = {**os.environ, "STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
     command = snakemake(workspace, *arguments, study=study)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1000, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3000, check=False)
 
 
 def metrics(workspace: Path) -> dict[str, bytes]:
@@ -110,7 +110,7 @@ def make(workspace: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run the study as `make` does."""
     environment = {**os.environ, "STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
     command = [sys.executable, "-m", "lib.run.workflow", "--cores", "all", *arguments, "--config", "study=tiny"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1000, check=False)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=3000, check=False)
 
 
 def contents(workspace: Path) -> dict[str, object]:
@@ -218,7 +218,7 @@ def test_one_line_runs_a_cell_of_the_grid_under_another_protocol(workspace, tmp_
 def test_the_site_of_the_study_is_built(workspace):
     environment = {**os.environ, "STUDY_WORKSPACE": str(workspace)}
     command = [sys.executable, "-m", "lib.report.site", "--study", "tiny"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     assert "Tiny synthetic sample" in (workspace / "site/index.html").read_text(encoding="utf-8")
     asked = len(list(NOTEBOOKS.glob("*.ipynb"))) - len(TINY.not_asked)
@@ -235,13 +235,13 @@ def test_a_study_killed_on_the_way_ends_with_the_same_numbers(workspace, tmp_pat
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     runs = folder / "papermill_runs/tiny/04_training_run"
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while not list(runs.glob("*/history.csv")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.2)
     os.kill(int((folder / ".snakemake/study.lock").read_text()), signal.SIGKILL)
     assert "the same command goes on where it stopped" in process.communicate()[1]
     assert len(list(runs.glob("*"))) > 0 and len(metrics(folder)) < len(metrics(workspace))
-    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1000)
+    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=3000)
     assert finished.returncode == 0, finished.stderr[-4000:]
     undisturbed = metrics(workspace)
     assert len(metrics(folder)) > len(RUNS)
