@@ -35,7 +35,7 @@ def test_a_study_grows_to_its_whole_with_what_is_there(twin):
     assert 0 < half < progress.work(twin)[0] < 2.2 * half
     for cell in twin.trainings:
         train(twin, cell)
-    assert 0.9 < progress.work(twin)[0] / total < 1, "videos and faces are not there"
+    assert 0.8 < progress.work(twin)[0] / total < 0.95, "videos and faces are not there"
     for corpus in twin.corpora:
         folder = twin.faces(corpus) / "faces"
         folder.mkdir(parents=True)

@@ -41,9 +41,9 @@ def test_raters_stand_next_to_the_files_that_they_saw_only():
 
 
 def test_no_notebook_joins_votes_to_clips_by_their_names():
-    """06, 08 and 09 show the votes on all of CREMA-D, and no clip of a study."""
+    """06, 08 and 09 show the votes on all of CREMA-D; 13 those on the real clips that a twin follows, by its record."""
     users = {path.stem for path in NOTEBOOKS.glob("*.ipynb") if "read_votes" in path.read_text()}
-    assert users == {"06_confusion_matrices", "08_paper_audit", "09_human_baseline"}
+    assert users == {"06_confusion_matrices", "08_paper_audit", "09_human_baseline", "13_rehearsal"}
 
 
 def test_the_original_clips_have_the_recorded_checksum(real_data):
