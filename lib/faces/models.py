@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 from lib.base import paths
+from lib.base.checksums import sha256
 from lib.base.files import written_atomically
 from lib.base.problems import InputProblem
 
@@ -47,7 +48,7 @@ def fetch_models(folder: str | os.PathLike | None = None) -> list[Path]:
     """
     folder = Path(folder) if folder else paths.models_dir()
     targets = [folder / name for name in MODELS]
-    if all(target.is_file() and _sha256(target) == MODELS[target.name] for target in targets):
+    if all(target.is_file() and sha256(target) == MODELS[target.name] for target in targets):
         return targets
     with tempfile.TemporaryDirectory() as temporary:
         wheel = download_wheel(WHEEL, Path(temporary))
@@ -66,13 +67,13 @@ def fetch_models(folder: str | os.PathLike | None = None) -> list[Path]:
     return targets
 
 
-def download_wheel(requirement: str, folder: Path, *options: str) -> Path:
+def download_wheel(requirement: str, folder: Path) -> Path:
     """Download one wheel with pip, without dependencies and without installing it; return its path.
 
     Raises InputProblem with pip's last line when that fails.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", *options, f"--dest={folder}", requirement]
+    command += ["--only-binary=:all:", f"--dest={folder}", requirement]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
@@ -80,10 +81,6 @@ def download_wheel(requirement: str, folder: Path, *options: str) -> Path:
         reason = lines[-1] if lines else "pip gave no reason"
         raise InputProblem(requirement, f"pip cannot download it ({reason})", "check the package registry and network")
     return wheels[0]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def check_models(folder: str | os.PathLike | None = None) -> dict[str, bytes]:

@@ -8,7 +8,6 @@ from which its masked face follows. ``python -m lib.faces.samples DATA`` makes t
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
 import tempfile
@@ -20,16 +19,16 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from lib.base.checksums import sha256
 from lib.base.files import write_table, written_atomically
 from lib.base.problems import InputProblem
 from lib.corpora.records import RECORDS, committed
 from lib.faces.alignment import OUTLINE, SIZE, face_mask, sample, similarity, transform
 from lib.faces.masking import MaskedClip
-from lib.faces.models import download_wheel
+from lib.faces.models import WHEEL, download_wheel
 from lib.faces.openface import read_features
 from lib.faces.video import read_frames
 
-SAMPLES = "pyfame==1.0.10"
 LICENCE = "LICENSE-RAVDESS.txt"
 
 #: The package's name of a clip -> RAVDESS' name and the SHA-256 of the file.
@@ -57,13 +56,13 @@ def sample_clips(folder: Path) -> tuple[list[Path], Path]:
     licence = folder / LICENCE
     if not licence.is_file():  # written last
         with tempfile.TemporaryDirectory() as temporary:
-            wheel = download_wheel(SAMPLES, Path(temporary))
+            wheel = download_wheel(WHEEL, Path(temporary))
             with zipfile.ZipFile(wheel) as archive:
                 members = [name for name in archive.namelist() if name.startswith("pyfame/data/sample/")]
                 wanted = [name for name in members if name.endswith(".mp4")]
                 terms = [name for name in members if name.endswith(LICENCE)]
                 if not wanted or not terms:
-                    raise InputProblem(wheel, "the wheel holds no sample clips", f"ask the registry for {SAMPLES}")
+                    raise InputProblem(wheel, "the wheel holds no sample clips", f"ask the registry for {WHEEL}")
                 for name in [*wanted, terms[0]]:
                     with written_atomically(folder / Path(name).name) as file:
                         file.write_bytes(archive.read(name))
@@ -74,7 +73,7 @@ def has_reference(path: Path) -> bool:
     """Whether `path` is one of `CLIPS`, by its name and its contents."""
     if path.stem not in CLIPS or not path.is_file():
         return False
-    return hashlib.sha256(path.read_bytes()).hexdigest() == CLIPS[path.stem][1]
+    return sha256(path) == CLIPS[path.stem][1]
 
 
 def openface_faces(path: Path) -> MaskedClip:

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from lib.measures.uncertainty import over_actors, ratio
+from lib.measures.uncertainty import interval, over_actors, ratio
 
 #: Share of the face's pixels, those that moved most, that a map should find.
 REGION = 0.2
@@ -131,10 +131,8 @@ def predict_actors(features: np.ndarray, table: pd.DataFrame, seed: int) -> pd.D
 
 def accuracy_interval(predictions: pd.DataFrame) -> tuple[float, float, float]:
     """Share of sequences whose actor is predicted right, and its 95 % interval over actors."""
-    right = (predictions["predicted"] == predictions["actor"]).astype(float)
-    sums = pd.DataFrame({"right": right, "all": 1.0}).groupby(predictions["actor"]).sum()
-    low, high = over_actors(sums, ratio)
-    return float(right.mean()), max(low, 0.0), min(high, 1.0)
+    low, high = interval(predictions.assign(emotion=predictions["actor"]))
+    return float((predictions["predicted"] == predictions["actor"]).mean()), low, high
 
 
 def accuracy_gain(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, float, float]:

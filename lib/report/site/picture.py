@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lib.base.problems import InputProblem
 from lib.report.site.collect import saved_table
 from lib.report.site.comparison import Comparison, Share
 from lib.study import Study
@@ -50,11 +49,10 @@ def points(study: Study, comparison: Comparison, crowd: float) -> tuple[Point, .
     ours = "ours, drawn faces" if study.render else "ours"
     test, transfer = comparison.stated("CREMA-D"), comparison.stated("RAVDESS")
     found = [_share("the paper, CREMA-D", test, "paper"), Point("raters, CREMA-D", crowd, crowd, crowd, "crowd")]
-    try:
-        networks = saved_table(study, "uncertainty_networks")
-    except InputProblem:  # a study without notebook 10
+    if study.uncertainty is None:  # it has no notebook 10
         found.append(_share(f"{ours}: {SPLITS['paper']}", comparison.share(comparison.best[0], "test"), "ours"))
     else:
+        networks = saved_table(study, "uncertainty_networks")
         for protocol in (name for name in SPLITS if name in set(networks["protocol"])):
             rows = networks[networks["protocol"] == protocol]
             row = 100 * rows.loc[rows["mean"].idxmax(), ["mean", "low", "high"]].astype(float)
