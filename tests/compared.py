@@ -17,6 +17,7 @@ RECORD = ROOT / "tests" / "sample_runs"
 SEAL = ROOT / "tests" / "sample_runs.checksums.json"
 #: What notebook 13 reads of the trial of the twin.
 TRIAL = ROOT / "tests" / "trial_runs"
+TRIAL_SEAL = ROOT / "tests" / "trial_runs.checksums.json"
 CHECKED = "nbval-check-output"
 #: Written by `make simulate-rules`, in minutes; notebook 12 reads it and writes it as the sample's.
 COPIED = {"tables/paper/rule_errors.csv": "tables/sample/rule_errors.csv"}

@@ -20,6 +20,7 @@ from lib.study.weights import pack
 RECORD = ROOT / "tests" / "sample_runs"
 SEAL = ROOT / "tests" / "sample_runs.checksums.json"
 TRIAL = ROOT / "tests" / "trial_runs"
+TRIAL_SEAL = ROOT / "tests" / "trial_runs.checksums.json"
 #: What notebook 13 reads of the trial in addition to its trainings.
 TRIAL_TABLES = ("uncertainty_networks.csv", "baselines.csv")
 KEPT = ("metrics.json", "history.csv", "predictions.csv", "transfer_predictions*.csv")
@@ -52,6 +53,7 @@ def record_trial() -> None:
     for name in TRIAL_TABLES:
         (TRIAL / "tables").mkdir(exist_ok=True)
         shutil.copy(in_workspace(f"tables/{study.name}/{name}"), TRIAL / "tables" / name)
+    seal(TRIAL_SEAL, TRIAL.glob("*/*"))
 
 
 def execute(path) -> None:

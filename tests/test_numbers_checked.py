@@ -16,6 +16,8 @@ from compared import (
     CHECKED,
     RECORD,
     SEAL,
+    TRIAL,
+    TRIAL_SEAL,
     altered_runs,
     checked_text,
     committed_tables,
@@ -121,6 +123,11 @@ def test_a_checked_output_is_the_same_in_every_run(path):
     for cell in code_cells(path):
         for _, text in texts(cell.outputs):
             assert not re.search(r"\bat 0x[0-9a-f]+", text), f"{path.name}, cell {cell.id}: {text[:80]}"
+
+
+def test_the_trial_that_notebook_13_reads_is_as_it_was_recorded():
+    assert altered_runs(TRIAL_SEAL) == []
+    assert set(sealed(TRIAL_SEAL)) == set(TRIAL.glob("*/*")), "run `make notebooks`: it records the checksums"
 
 
 def test_every_altered_number_of_a_recorded_run_is_noticed(tmp_path):
