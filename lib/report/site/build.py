@@ -56,13 +56,14 @@ def write_sources(study: Study, folder: Path) -> None:
         If a run, table or notebook of the study is missing or damaged.
     """
     comparison = Comparison(study)
+    known = answer(study, comparison)
     series = write_notebooks(study, comparison.best[0], folder / "notebooks")
     how = within_site(section((ROOT / "README.md").read_text(encoding="utf-8"), "Run it"))
     facts = {
         "study": study,
         "comparison": comparison,
-        "answer": (found := answer(study, comparison)),
-        "points": points(study, comparison, found.crowd),
+        "answer": known,
+        "points": points(study, comparison, known.crowd),
         "series": series,
         "cards": copy_cards(study, folder / "cards"),
         "files": copy_files(study, folder / "extra"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lib.measures.evaluation import wilson
 from lib.report.site.collect import saved_table
 from lib.report.site.comparison import Comparison, Share
 from lib.study import Study
@@ -29,8 +30,8 @@ class Point:
 
 
 def _share(label: str, share: Share, source: str) -> Point:
-    low, high = (float(end) for end in share.interval.split(" to "))
-    return Point(label, 100 * share.right / share.total, low, high, source)
+    low, high = wilson(share.right, share.total)
+    return Point(label, 100 * share.right / share.total, 100 * low, 100 * high, source)
 
 
 def points(study: Study, comparison: Comparison, crowd: float) -> tuple[Point, ...]:
@@ -48,15 +49,15 @@ def points(study: Study, comparison: Comparison, crowd: float) -> tuple[Point, .
     """
     ours = "ours, drawn faces" if study.render else "ours"
     test, transfer = comparison.stated("CREMA-D"), comparison.stated("RAVDESS")
-    found = [_share("the paper, CREMA-D", test, "paper"), Point("raters, CREMA-D", crowd, crowd, crowd, "crowd")]
+    shown = [_share("the paper, CREMA-D", test, "paper"), Point("raters, CREMA-D", crowd, crowd, crowd, "crowd")]
     if study.uncertainty is None:  # it has no notebook 10
-        found.append(_share(f"{ours}: {SPLITS['paper']}", comparison.share(comparison.best[0], "test"), "ours"))
+        shown.append(_share(f"{ours}: {SPLITS['paper']}", comparison.share(comparison.best[0], "test"), "ours"))
     else:
         networks = saved_table(study, "uncertainty_networks")
         for protocol in (name for name in SPLITS if name in set(networks["protocol"])):
             rows = networks[networks["protocol"] == protocol]
             row = 100 * rows.loc[rows["mean"].idxmax(), ["mean", "low", "high"]].astype(float)
-            found.append(Point(f"{ours}: {SPLITS[protocol]}", row["mean"], row["low"], row["high"], "ours"))
-    found.append(_share("the paper, RAVDESS", transfer, "paper"))
-    found.append(_share(f"{ours}: second corpus", comparison.share(comparison.best[0], "transfer"), "ours"))
-    return tuple(found)
+            shown.append(Point(f"{ours}: {SPLITS[protocol]}", row["mean"], row["low"], row["high"], "ours"))
+    shown.append(_share("the paper, RAVDESS", transfer, "paper"))
+    shown.append(_share(f"{ours}: second corpus", comparison.share(comparison.best[0], "transfer"), "ours"))
+    return tuple(shown)
