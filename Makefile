@@ -47,10 +47,8 @@ reproduce: setup  ## run the whole study on the sample corpora: tables, figures,
 verify: .venv/installed  ## compare what `make reproduce` made with what is committed, byte by byte
 	@$(BIN)/python -m lib.run.verify --study $(STUDY)
 
-twin twin-pilot twin-try: setup  ## run the paper's study at its full size on drawn faces: a night on two cores (-try: some minutes)
-	@$(BIN)/python -m lib check --study $@
-	$(SNAKEMAKE) --config study=$@
-	@$(BIN)/python -m lib summarise --study $@
+twin twin-pilot twin-try:  ## run the paper's study at its full size on drawn faces: a night on two cores (-try: some minutes)
+	@$(MAKE) --no-print-directory reproduce STUDY=$@
 
 reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and sensitivities: hours on two cores
 	$(SNAKEMAKE) --config study=sample-full

@@ -97,7 +97,7 @@ def test_verify_finds_a_changed_number(tmp_path, monkeypatch):
     study = load("sample")
     for folder in ("tables", "figures"):
         shutil.copytree(ROOT / folder / "sample", tmp_path / folder / "sample")
-    for run in verify.RECORD.iterdir():
+    for run in verify.recorded_runs(study).iterdir():
         shutil.copytree(run, study.runs(TRAINING) / run.name)
     assert verify.report(study) == 0
     table = tmp_path / "tables/sample/table1_grid.csv"

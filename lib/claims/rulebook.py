@@ -17,10 +17,9 @@ from jsonschema.exceptions import best_match
 from lib.base.emotions import EMOTIONS
 from lib.base.paths import PAPER
 from lib.base.problems import InputProblem
-from lib.sequences.splits import PROTOCOLS
 from lib.study import publication
 from lib.study.cells import spelled
-from lib.study.choices import BLOCKS, FRAME_ORDERS
+from lib.study.choices import BLOCKS, FRAME_ORDERS, PROTOCOLS
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Compare tables and figures with the committed ones: ``python -m lib.run.verify --study sample``.
 
 The bytes of every table and of every figure's CSV are compared with those of the last commit, and the results of every
-recorded training with ``tests/sample_runs``. Pictures are not compared, since they depend on the fonts. Of a
+recorded training with ``tests/<study>_runs``. Pictures are not compared, since they depend on the fonts. Of a
 network the weights are compared, since its file names the time at which it was saved.
 """
 
@@ -28,9 +28,12 @@ from lib.study.weights import ENDING, read_weights, same_weights
 
 log = logging.getLogger("lib.run.verify")
 
-#: Committed measurements of the sample's trainings.
-RECORD = ROOT / "tests" / "sample_runs"
 SHOWN = 20  # rows of the table of differences
+
+
+def recorded_runs(study: Study) -> Path:
+    """Folder of the committed measurements of the study's trainings; it may not exist."""
+    return ROOT / "tests" / f"{study.base}_runs"
 
 
 def committed(path: Path) -> bytes:
@@ -57,10 +60,9 @@ def pairs(study: Study) -> Iterator[tuple[str, Path, bytes]]:
         for name in listing.stdout.split():
             if name.endswith(".csv"):
                 yield name, workspace() / name, committed(Path(name))
-    if study.base == "sample":
-        for file in sorted(RECORD.glob("*/*")):
-            made = study.runs(TRAINING) / file.parent.name / file.name
-            yield f"{file.parent.name}/{file.name}", made, file.read_bytes()
+    for file in sorted(recorded_runs(study).glob("*/*")):
+        made = study.runs(TRAINING) / file.parent.name / file.name
+        yield f"{file.parent.name}/{file.name}", made, file.read_bytes()
 
 
 def _numbers(name: str, content: bytes) -> pd.Series:
@@ -111,7 +113,7 @@ def spread(study: Study) -> pd.DataFrame:
     repeats = study.uncertainty
     for cell in repeats.cells if repeats else ():
         runs = [study.trained(cell, {"seed": seed}).run for seed in repeats.seeds] if repeats else []
-        folders = [(RECORD / run, study.runs(TRAINING) / run) for run in runs]
+        folders = [(recorded_runs(study) / run, study.runs(TRAINING) / run) for run in runs]
         values = [
             [json.loads((folder / "metrics.json").read_text())["test_accuracy"] for folder in pair]
             for pair in folders

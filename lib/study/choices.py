@@ -13,8 +13,8 @@ WINDOW_RULES = ("windows", "first", "middle", "last", "split_at_150")
 #: Orders of a sequence's frames: as filmed, or a control of notebook 10; ``take-5`` has five frames, evenly spaced.
 FRAME_ORDERS = ("filmed", "shuffled", "last", "take-5", "take-15", "take-35")
 
-#: How sequences are assigned to the parts, see `lib.sequences.splits`.
-PROTOCOLS = ("paper", "clip", "actor", "mae-dfer")
+#: How sequences are assigned to the parts, see `lib.sequences.splits`: the protocol and its name in figures.
+PROTOCOLS = {"paper": "random split", "clip": "clips apart", "actor": "actors apart", "mae-dfer": "published folds"}
 
 
 def definitions() -> dict[str, Any]:

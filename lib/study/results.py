@@ -10,6 +10,7 @@ import pandas as pd
 
 from lib.base.checksums import verified
 from lib.base.emotions import EMOTIONS, PROBABILITIES
+from lib.base.paths import in_workspace
 from lib.base.problems import InputProblem
 from lib.study import Study
 from lib.study.cells import Cell
@@ -67,7 +68,7 @@ def _read(study: Study, run: Cell | Path, name: str, *columns: str) -> pd.DataFr
     try:
         table = pd.read_csv(verified(path), dtype={"clip": str, "level": str})
     except FileNotFoundError:
-        raise InputProblem(path, "is not there: the run is not done", "run `make reproduce` first") from None
+        raise InputProblem(path, "is not there: the run is not done", remedy(study)) from None
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputProblem(path, f"cannot be read ({reason})", "delete the run and train again") from None
@@ -101,6 +102,28 @@ def transfer_predictions(study: Study, cell: Cell, rule: str) -> pd.DataFrame:
     if rule == study.settings["transfer_window_rule"]:
         return predictions(study, cell, "transfer")
     return _read(study, cell, f"transfer_predictions_{rule}.csv")
+
+
+def saved_table(study: Study, name: str, of: str = "") -> pd.DataFrame:
+    """The table ``tables/<study>/<name>.csv`` that a notebook saved, or that of the study `of`.
+
+    Raises
+    ------
+    lib.base.problems.InputProblem
+        If it is not there.
+    """
+    path = in_workspace(f"tables/{of or study.name}/{name}.csv")
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise InputProblem(path, "is not there", remedy(study)) from None
+
+
+def remedy(study: Study) -> str:
+    """What to do about a missing file: the command that runs the study."""
+    if study.name in ("paper", "paper-full", "paper-try", "twin", "twin-pilot", "twin-try"):
+        return f"run `make {study.name}` first"
+    return f"run `make reproduce STUDY={study.name}` first"
 
 
 def averaged(predictions: pd.DataFrame) -> pd.DataFrame:

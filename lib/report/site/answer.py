@@ -10,9 +10,8 @@ import pandas as pd
 from lib.base.paths import in_workspace
 from lib.claims import audit
 from lib.claims.verdicts import VERDICTS
-from lib.report.site.collect import saved_table
 from lib.report.site.comparison import Comparison, Share, Table
-from lib.study import Study
+from lib.study import Study, results
 from lib.study.metrics import read_metrics
 
 #: Claims shown on the opening page, by their id in ``paper/claims.csv``.
@@ -105,7 +104,7 @@ def answer(study: Study, comparison: Comparison) -> Answer:
         If a table or run is missing.
     """
     text = audit.printed("text").set_index("name")["value"]
-    claims = saved_table(study, "audit_claims", "paper").set_index("id")
+    claims = results.saved_table(study, "audit_claims", "paper").set_index("id")
     statements = dict.fromkeys((many for _, many in PHRASES.values()), 0)
     for verdict in claims["verdict"]:
         statements[PHRASES[verdict][1]] += 1
@@ -114,7 +113,7 @@ def answer(study: Study, comparison: Comparison) -> Answer:
         stated = set(re.findall(r"\w+", f"{row.statement} not stated".lower()))
         printed = "" if stated.issuperset(re.findall(r"\w+", row.paper.lower())) else row.paper
         shown.append((row.statement, printed, PHRASES[row.verdict][0], row.result))
-    verdicts = saved_table(study, "verdicts")
+    verdicts = results.saved_table(study, "verdicts")
     return Answer(
         cremad=text["accuracy_cremad_abstract"],
         ravdess=text["accuracy_ravdess_abstract"],

@@ -19,7 +19,7 @@ from lib.base.problems import InputProblem
 from lib.report.site.answer import answer
 from lib.report.site.collect import copy_cards, copy_files, write_notebooks
 from lib.report.site.comparison import Comparison
-from lib.report.site.picture import points
+from lib.report.site.picture import points, study_shown
 from lib.study import Study
 from lib.study.publication import CITATION
 from lib.study.steps import verify_results
@@ -63,7 +63,8 @@ def write_sources(study: Study, folder: Path) -> None:
         "study": study,
         "comparison": comparison,
         "answer": known,
-        "points": points(study, comparison, known.crowd),
+        "points": points(study_shown(study), known.crowd),
+        "shown": study_shown(study),
         "series": series,
         "cards": copy_cards(study, folder / "cards"),
         "files": copy_files(study, folder / "extra"),

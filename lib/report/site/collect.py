@@ -8,13 +8,12 @@ from html import escape
 from pathlib import Path
 
 import nbformat
-import pandas as pd
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from lib.base.paths import NOTEBOOKS, in_workspace
 from lib.base.problems import InputProblem
-from lib.study import TRAINING, Study
+from lib.study import TRAINING, Study, results
 from lib.study.cells import Cell
 from lib.study.choices import OF_PAPER
 
@@ -48,23 +47,8 @@ def executed(study: Study, best: Cell) -> dict[str, Path]:
             folder = in_workspace(Path("papermill_runs/paper") / stem / "default")
         files[stem] = folder / "notebook.ipynb"
         if not files[stem].is_file():
-            raise InputProblem(files[stem], "is not there: the notebook has not been run", remedy(study))
+            raise InputProblem(files[stem], "is not there: the notebook has not been run", results.remedy(study))
     return files
-
-
-def saved_table(study: Study, name: str, of: str = "") -> pd.DataFrame:
-    """The table ``tables/<study>/<name>.csv`` that a notebook saved, or that of the study `of`."""
-    path = in_workspace(f"tables/{of or study.name}/{name}.csv")
-    try:
-        return pd.read_csv(path)
-    except FileNotFoundError:
-        raise InputProblem(path, "is not there", remedy(study)) from None
-
-
-def remedy(study: Study) -> str:
-    """What to do about a missing file: the command that runs the study."""
-    own = study.name in ("paper", "paper-full")
-    return f"run `make {study.name}` first" if own else f"run `make reproduce STUDY={study.name}` first"
 
 
 def _folds(notebook: NotebookNode) -> dict[str, str]:

@@ -14,7 +14,6 @@ from lib.base.emotions import EMOTIONS
 from lib.base.paths import in_workspace
 from lib.claims import audit
 from lib.measures.evaluation import best_three, by_emotion, confusion, newcombe, wilson
-from lib.report.site.collect import saved_table
 from lib.study import Study, publication, results
 from lib.study.cells import Cell, spelled
 from lib.study.metrics import read_metrics
@@ -158,7 +157,7 @@ class Comparison:
     def table2(self) -> Table:
         """Table 2: each network's best training on the second corpus."""
         clips, rows = _paper_sizes()["transfer"], []
-        ours = saved_table(self.study, "table2_transfer").set_index("layers")
+        ours = results.saved_table(self.study, "table2_transfer").set_index("layers")
         for row in publication.table("table2").itertuples():
             printed = Share(round(row.ravdess_accuracy * clips / 100), clips)
             head = [f"{row.layers}-layer", f"{row.ravdess_accuracy:.1f} %"]
@@ -175,7 +174,7 @@ class Comparison:
     def recalls(self) -> Table:
         """Figure 5 by emotion: the recall of the paper's best network and of ours."""
         corpus, rows = self.study.name_of(self.study.training_corpus), []
-        for emotion, row in saved_table(self.study, "fig5_recall_precision").set_index("emotion").iterrows():
+        for emotion, row in results.saved_table(self.study, "fig5_recall_precision").set_index("emotion").iterrows():
             printed, share = (Share.of(row[f"{s}: recall (%)"], row[f"{s}: sequences"]) for s in ("paper", corpus))
             head = [emotion, f"{printed.total:,}", str(printed), f"{share.total:,}"]
             ours = [str(share), share.interval, share.less(printed)] if share.total else ["–"] * 3
