@@ -105,7 +105,7 @@ bench: setup  ## measure masking, decoding, a training step (ours, plain Keras),
 simulate-rules: .venv/installed  ## measure how often the rules of paper/verdicts.yaml are wrong, on simulated studies: tables/paper/rule_errors.csv
 	$(BIN)/python -m lib.claims.simulation
 
-notebooks: reproduce twin-try  ## execute the committed notebooks in place and record the sample's runs
+notebooks: reproduce  ## execute the committed notebooks in place and record the sample's runs
 	$(BIN)/python tests/record_sample.py
 
 clean:  ## delete what the sample study made (the videos, the runs), keep the tables and figures

@@ -15,18 +15,19 @@ from lib.base.paths import NOTEBOOKS, PAPER, ROOT
 
 RECORD = ROOT / "tests" / "sample_runs"
 SEAL = ROOT / "tests" / "sample_runs.checksums.json"
-#: What notebook 13 reads of the trial of the twin.
-TRIAL = ROOT / "tests" / "trial_runs"
-TRIAL_SEAL = ROOT / "tests" / "trial_runs.checksums.json"
+#: The trainings of `make twin-pilot`, and the checksums of all that is committed of it.
+PILOT = ROOT / "tests" / "twin-pilot_runs"
+PILOT_SEAL = ROOT / "tests" / "twin-pilot_runs.checksums.json"
 CHECKED = "nbval-check-output"
 #: Written by `make simulate-rules`, in minutes; notebook 12 reads it and writes it as the sample's.
 COPIED = {"tables/paper/rule_errors.csv": "tables/sample/rule_errors.csv"}
 
 
 def committed_tables(root=ROOT):
-    """Names of the tables, and of the CSV behind figures, of the sample and of the paper."""
-    folders = [root / kind / study for kind in ("tables", "figures") for study in ("sample", "paper")]
-    return sorted(path.relative_to(root).as_posix() for folder in folders for path in folder.glob("*.csv"))
+    """Names of the tables, and of the CSV behind figures, that the committed notebooks write."""
+    patterns = ("sample/*.csv", "paper/*.csv", "twin-pilot/rehearsal_*.csv")
+    paths = (path for kind in ("tables", "figures") for pattern in patterns for path in root.glob(f"{kind}/{pattern}"))
+    return sorted(path.relative_to(root).as_posix() for path in paths)
 
 
 def unequal(workspaces, root=ROOT):
@@ -42,6 +43,14 @@ def unequal(workspaces, root=ROOT):
 def altered_runs(seal=SEAL):
     """Files of the recorded runs that are not what was recorded, as ``run/file``."""
     return [f"{path.parent.name}/{path.name}" for path, _ in damaged(seal)]
+
+
+def put_pilot(workspace, tables=True):
+    """Copy the recorded trainings of the pilot into `workspace`, and the tables that its notebook 13 reads."""
+    shutil.copytree(PILOT, workspace / "papermill_runs/twin-pilot/04_training_run")
+    if tables:
+        ignored = shutil.ignore_patterns("rehearsal_*")
+        shutil.copytree(ROOT / "tables/twin-pilot", workspace / "tables/twin-pilot", ignore=ignored)
 
 
 def copy_of_record(folder):

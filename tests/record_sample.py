@@ -1,28 +1,24 @@
 """Execute the committed notebooks in place, and keep what the sample's trainings measured: `make notebooks`.
 
 The record in tests/sample_runs/ lets nbval check every number of notebooks 05 to 15 without training, and `make verify`
-compare what was trained anew. Of the networks it has those that notebooks run, without the time of their saving.
+compare what was trained anew. Of the networks it has those that notebooks run, without the time of their saving. The
+pilot of the twin, hours of trainings, is recorded likewise if `make twin-pilot` was run here.
 """
 
 import shutil
 import sys
 
 import nbformat
+from compared import PILOT, PILOT_SEAL, RECORD, SEAL, put_pilot
 from nbclient import NotebookClient
 
 from lib.base.checksums import seal
-from lib.base.paths import NOTEBOOKS, ROOT, in_workspace
+from lib.base.paths import NOTEBOOKS, ROOT, workspace
 from lib.measures.chosen import networks_of_notebooks
 from lib.run.runner import kernel_files
-from lib.study import load, results
+from lib.study import TRAINING, load, results
 from lib.study.weights import pack
 
-RECORD = ROOT / "tests" / "sample_runs"
-SEAL = ROOT / "tests" / "sample_runs.checksums.json"
-TRIAL = ROOT / "tests" / "trial_runs"
-TRIAL_SEAL = ROOT / "tests" / "trial_runs.checksums.json"
-#: What notebook 13 reads of the trial in addition to its trainings.
-TRIAL_TABLES = ("uncertainty_networks.csv", "baselines.csv")
 KEPT = ("metrics.json", "history.csv", "predictions.csv", "transfer_predictions*.csv")
 NETWORK = "model.keras"
 
@@ -46,14 +42,19 @@ def record_runs() -> None:
     seal(SEAL, RECORD.glob("*/*"))
 
 
-def record_trial() -> None:
-    """Copy the small files of the trainings of `make twin-try`, and the tables of its notebook 10."""
-    study = load("twin-try")
-    copy_small_files(study, TRIAL)
-    for name in TRIAL_TABLES:
-        (TRIAL / "tables").mkdir(exist_ok=True)
-        shutil.copy(in_workspace(f"tables/{study.name}/{name}"), TRIAL / "tables" / name)
-    seal(TRIAL_SEAL, TRIAL.glob("*/*"))
+def record_pilot() -> None:
+    """Copy the small files of the pilot's trainings, or, where it was not run, put the recorded ones in their place."""
+    study = load("twin-pilot")
+    if not study.runs(TRAINING).exists():
+        put_pilot(workspace(), tables=False)
+    else:
+        copy_small_files(study, PILOT)
+
+
+def seal_pilot() -> None:
+    """Write the checksums of the pilot's record, tables and figures."""
+    tables = (path for kind in ("tables", "figures") for path in (ROOT / kind / "twin-pilot").glob("*.csv"))
+    seal(PILOT_SEAL, [*PILOT.glob("*/*"), *tables])
 
 
 def execute(path) -> None:
@@ -73,7 +74,8 @@ def execute(path) -> None:
 
 if __name__ == "__main__":
     record_runs()
-    record_trial()
+    record_pilot()
     for chosen in sys.argv[1:] or sorted(map(str, NOTEBOOKS.glob("*.ipynb"))):
         sys.stdout.write(f"{chosen}\n")
         execute(NOTEBOOKS / chosen.rpartition("/")[2])
+    seal_pilot()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from compared import RECORD, TRIAL, altered_runs, unequal
+from compared import RECORD, altered_runs, put_pilot, unequal
 
 from lib.base.paths import NOTEBOOKS, ROOT, models_dir
 
@@ -45,8 +45,7 @@ def own_workspace(path, environment):
     workspace.mkdir()
     (workspace / "data").symlink_to(shared / "data")
     shutil.copytree(RECORD, workspace / "papermill_runs/sample/04_training_run")
-    shutil.copytree(TRIAL, workspace / "papermill_runs/twin-try/04_training_run")
-    shutil.copytree(TRIAL / "tables", workspace / "tables/twin-try")
+    put_pilot(workspace)
     return workspace
 
 
