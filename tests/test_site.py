@@ -53,6 +53,7 @@ def workspace(tmp_path_factory):
     for kind in ("tables", "figures"):
         for study in ("sample", "paper"):
             shutil.copytree(paths.ROOT / kind / study, folder / kind / study)
+    shutil.copytree(paths.ROOT / "tables/twin-pilot", folder / "tables/twin-pilot")
     for path in (folder / "tables/sample").glob("*.csv"):
         write_text(folder / "tables/real" / path.name, path.read_text().replace("synthetic ", ""))
     write_text(folder / "cards/sample/model_card.md", "# Model card\n\nSee [the data sheet](data_sheet.md).\n")
@@ -147,13 +148,18 @@ def test_the_opening_page_gives_the_numbers_of_the_files(pages, workspace):
     assert commands(section((paths.ROOT / "README.md").read_text(), "Run it")).split("  ")[0] in text
 
 
-def test_the_picture_shows_the_paper_the_raters_and_ours(pages):
+def test_the_picture_shows_the_paper_the_raters_and_the_twin(pages):
     label = pages["index.html"].select_one(".answer svg")["aria-label"]
-    networks = pd.read_csv(paths.ROOT / "tables/sample/uncertainty_networks.csv")
+    networks = pd.read_csv(paths.ROOT / "tables/twin-pilot/uncertainty_networks.csv")
     best = networks[networks["protocol"] == "paper"]["mean"].max()
     for text in ("the paper, CREMA-D: 78.5 %", "raters, CREMA-D: 68.5 %", f"random split: {100 * best:.1f} %"):
         assert text in label
-    assert "drawn faces" in label
+    assert "drawn faces" in label and load("twin-pilot").title in label
+
+
+def test_the_site_of_the_sample_has_the_notebook_of_the_twin(pages):
+    text = pages["notebooks/13_rehearsal.html"].get_text(" ")
+    assert load("twin-pilot").title.capitalize() in text and "Drawn faces, not the paper's videos" in text
 
 
 def test_a_study_of_the_real_corpora_is_answered(workspace, tmp_path):

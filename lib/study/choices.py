@@ -31,3 +31,6 @@ def definitions() -> dict[str, Any]:
 
 #: Notebooks about the paper and CREMA-D's records, which run once for all studies, in ``papermill_runs/paper``.
 OF_PAPER = ("08_paper_audit", "09_human_baseline")
+
+#: The notebook about a twin, and the study of a twin whose results are committed.
+REHEARSAL, SIMULATION = "13_rehearsal", "twin-pilot"

@@ -14,6 +14,7 @@ from lib.corpora.corpus import ROLES
 from lib.corpora.registry import CORPORA
 from lib.study import plans
 from lib.study.cells import Cell, Sensitivity, Uncertainty, slug
+from lib.study.choices import REHEARSAL
 from lib.study.publication import assumptions
 from lib.study.reading import checked_settings, config_file, content_of
 
@@ -159,7 +160,7 @@ class Study:
         asked = {
             "10_uncertainty": self.uncertainty,
             "11_sensitivity": self.sensitivity,
-            "13_rehearsal": twin and self.uncertainty and len(rates) > 1,
+            REHEARSAL: twin and self.uncertainty and len(rates) > 1,
             "15_where_it_looks": self.render and both_splits,  # of a filmed face nobody knows the muscles
         }
         return tuple(notebook for notebook, wanted in asked.items() if not wanted)

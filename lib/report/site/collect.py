@@ -13,9 +13,9 @@ from nbformat.v4 import new_markdown_cell
 
 from lib.base.paths import NOTEBOOKS, in_workspace
 from lib.base.problems import InputProblem
-from lib.study import TRAINING, Study, results
+from lib.study import TRAINING, Study, load, results
 from lib.study.cells import Cell
-from lib.study.choices import OF_PAPER
+from lib.study.choices import OF_PAPER, REHEARSAL, SIMULATION
 
 SAMPLE_NOTE = """:::{{admonition}} {title}
 :class: important
@@ -33,6 +33,8 @@ LONG = 10
 def executed(study: Study, best: Cell) -> dict[str, Path]:
     """Files of the executed notebooks, in the order of the series; for notebook 04 that of the training `best`.
 
+    A study of other drawn faces than a twin has the committed notebook of the twin.
+
     Raises
     ------
     lib.base.problems.InputProblem
@@ -48,7 +50,14 @@ def executed(study: Study, best: Cell) -> dict[str, Path]:
         files[stem] = folder / "notebook.ipynb"
         if not files[stem].is_file():
             raise InputProblem(files[stem], "is not there: the notebook has not been run", results.remedy(study))
-    return files
+    if of_other_study(study, REHEARSAL):
+        files[REHEARSAL] = NOTEBOOKS / f"{REHEARSAL}.ipynb"
+    return dict(sorted(files.items()))
+
+
+def of_other_study(study: Study, stem: str) -> bool:
+    """Whether the site of `study` shows the notebook `stem` as committed, with the numbers of `SIMULATION`."""
+    return stem == REHEARSAL and stem in study.not_asked and study.render is not None
 
 
 def _folds(notebook: NotebookNode) -> dict[str, str]:
@@ -123,7 +132,8 @@ def write_notebooks(study: Study, best: Cell, folder: Path) -> list[tuple[str, s
     folder.mkdir(parents=True)
     series = []
     for stem, path in executed(study, best).items():
-        note = SAMPLE_NOTE.format(title=escape(study.title[:1].upper() + study.title[1:])) if study.render else ""
+        title = load(SIMULATION).title if of_other_study(study, stem) else study.title
+        note = SAMPLE_NOTE.format(title=escape(title[:1].upper() + title[1:])) if study.render else ""
         notebook = readable(path, PAPER_NOTE if stem in OF_PAPER else note)
         nbformat.write(notebook, folder / f"{stem}.ipynb")
         series.append((stem, *heading(notebook)))

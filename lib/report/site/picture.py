@@ -8,11 +8,8 @@ from lib.base.paths import in_workspace
 from lib.measures.evaluation import wilson
 from lib.report.site.comparison import Comparison, Share
 from lib.study import Study, load
-from lib.study.choices import PROTOCOLS
+from lib.study.choices import PROTOCOLS, REHEARSAL, SIMULATION
 from lib.study.results import saved_table
-
-#: The study of drawn faces that has CREMA-D's design and ambiguity, and whose tables are committed.
-SIMULATION = "twin-pilot"
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,9 @@ def _share(label: str, share: Share, source: str) -> Point:
 
 
 def study_shown(study: Study) -> Study:
-    """The study whose accuracies the picture shows: `study`, but the simulation for one of other drawn faces."""
-    simulated = in_workspace(f"tables/{SIMULATION}/uncertainty_networks.csv").is_file()
-    return load(SIMULATION) if study.render and "13_rehearsal" in study.not_asked and simulated else study
+    """The study whose accuracies the picture shows: `study`, but the committed twin for one of other drawn faces."""
+    committed = in_workspace(f"tables/{SIMULATION}/uncertainty_networks.csv").is_file()
+    return load(SIMULATION) if study.render and REHEARSAL in study.not_asked and committed else study
 
 
 def points(study: Study, crowd: float) -> tuple[Point, ...]:
