@@ -5,6 +5,7 @@ compare what was trained anew. Of the networks it has those that notebooks run, 
 pilot of the twin, hours of trainings, is recorded likewise if `make twin-pilot` was run here.
 """
 
+import lib  # noqa: F401, I001  before NumPy
 import shutil
 import sys
 
