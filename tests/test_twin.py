@@ -178,5 +178,5 @@ def test_the_twins_study_is_the_papers():
         "shuffled", "last", "take-5", "take-15", "take-35",
     }  # fmt: skip
     pilot = load("twin-pilot")
-    assert len(plan("cremad", **pilot.rendering("cremad"))) == 1621 and len(pilot.trainings) == 20
+    assert len(plan("cremad", **pilot.rendering("cremad"))) == 1621 and len(pilot.trainings) == 19
     assert not pilot.own_settings and pilot.grid == paper.grid
