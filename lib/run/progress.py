@@ -1,6 +1,6 @@
 """Log every few minutes, while Snakemake runs, how much of a study is done and how long the rest takes.
 
-Each kind of work is weighted by its time on one core, measured by ``tests/benchmarks/study_time.py``. The speed of this
+Each kind of work is weighted by its time on one core, measured by ``tests/benchmarks/study_time.py`` and on the pilot of the twin. The speed of this
 machine is estimated from the work done since the run began.
 """
 
@@ -23,7 +23,7 @@ INTERVAL = 600.0  # seconds between two lines
 LEAST_DONE = 0.1  # share of the work that must be done before the rest is estimated
 
 _RENDER, _MASK = 1 / 400, 1 / 75  # seconds a frame
-_EPOCH = {5: 36.0, 6: 46.0, 7: 65.0}  # seconds of 5,000 training and 1,000 validation sequences, by layers
+_EPOCH = {5: 41.0, 6: 56.0, 7: 82.0}  # seconds of 5,000 training and 1,000 validation sequences, by layers
 _SEQUENCES = 7704  # sequences of the corpus with these parts
 _TRAINING = 40.0  # seconds of a training's notebook without its epochs
 
