@@ -1,7 +1,7 @@
 """Log every few minutes, while Snakemake runs, how much of a study is done and how long the rest takes.
 
-Each kind of work is weighted by its time on one core, measured by ``tests/benchmarks/study_time.py`` and on the pilot of the twin. The speed of this
-machine is estimated from the work done since the run began.
+Each kind of work is weighted by its time on one core, measured by ``tests/benchmarks/study_time.py`` and on the pilot
+of the twin. The speed of this machine is estimated from the work done since the run began.
 """
 
 from __future__ import annotations
