@@ -91,6 +91,19 @@ def test_the_readme_gives_the_ranges_of_the_tables():
     assert f"does not say {changes.min():.1f} to {changes.max():.1f} %" in text
 
 
+def test_the_readme_gives_the_numbers_of_the_twin():
+    tables = paths.ROOT / "tables/twin-pilot"
+    networks = pd.read_csv(tables / "uncertainty_networks.csv").set_index(["protocol", "network"])
+    bases = pd.read_csv(tables / "baselines.csv").query("part == 'test' and what == 'landmark geometry'")
+    geometry = 100 * bases.set_index("protocol")["accuracy"]
+    crowd = 100 * pd.read_csv(paths.ROOT / "figures/twin-pilot/rehearsal_splits.csv")["crowd"].iloc[0]
+    mixed, apart = (100 * networks.loc[(split, "6-layer")] for split in ("paper", "actor"))
+    text = " ".join(README.split())
+    assert f"right in {mixed['mean']:.1f} % under the random split ({mixed['lowest']:.1f} to {mixed['highest']:.1f} %" in text
+    assert f"in {apart['mean']:.1f} % with actors apart" in text and f"right in {crowd:.1f} % of the same clips" in text
+    assert f"landmark geometry in {geometry['paper']:.1f} and {geometry['actor']:.1f} %" in text
+
+
 def test_the_readme_counts_the_claims_as_they_are():
     verdicts = pd.read_csv(paths.PAPER / "claims.csv")["verdict"].value_counts()
     words = {"consistent": "consistent", "corrected": "corrected", "inconsistent": "inconsistent", "unknown": "cannot"}
