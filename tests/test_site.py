@@ -159,7 +159,7 @@ def test_the_picture_shows_the_paper_the_raters_and_the_twin(pages):
 
 def test_the_site_of_the_sample_has_the_notebook_of_the_twin(pages):
     text = pages["notebooks/13_rehearsal.html"].get_text(" ")
-    assert load("twin-pilot").title.capitalize() in text and "Drawn faces, not the paper's videos" in text
+    assert load("twin-pilot").title.capitalize() in text and "nothing about the paper follows" in text
 
 
 def test_a_study_of_the_real_corpora_is_answered(workspace, tmp_path):
