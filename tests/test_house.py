@@ -99,7 +99,10 @@ def test_the_readme_gives_the_numbers_of_the_twin():
     crowd = 100 * pd.read_csv(paths.ROOT / "figures/twin-pilot/rehearsal_splits.csv")["crowd"].iloc[0]
     mixed, apart = (100 * networks.loc[(split, "6-layer")] for split in ("paper", "actor"))
     text = " ".join(README.split())
-    assert f"right in {mixed['mean']:.1f} % under the random split ({mixed['lowest']:.1f} to {mixed['highest']:.1f} %" in text
+    assert (
+        f"right in {mixed['mean']:.1f} % under the random split ({mixed['lowest']:.1f} to {mixed['highest']:.1f} %"
+        in text
+    )
     assert f"in {apart['mean']:.1f} % with actors apart" in text and f"right in {crowd:.1f} % of the same clips" in text
     assert f"landmark geometry in {geometry['paper']:.1f} and {geometry['actor']:.1f} %" in text
 
