@@ -155,6 +155,7 @@ def test_the_picture_shows_the_paper_the_raters_and_the_twin(pages):
     for text in ("the paper, CREMA-D: 78.5 %", "raters, CREMA-D: 68.5 %", f"random split: {100 * best:.1f} %"):
         assert text in label
     assert "drawn faces" in label and load("twin-pilot").title in label
+    assert pages["index.html"].select_one('a[href="notebooks/13_rehearsal.html"]').text == "What the simulation shows"
 
 
 def test_the_site_of_the_sample_has_the_notebook_of_the_twin(pages):
