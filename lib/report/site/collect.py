@@ -50,14 +50,14 @@ def executed(study: Study, best: Cell) -> dict[str, Path]:
         files[stem] = folder / "notebook.ipynb"
         if not files[stem].is_file():
             raise InputProblem(files[stem], "is not there: the notebook has not been run", results.remedy(study))
-    if of_other_study(study, REHEARSAL):
+    if takes_simulation(study):
         files[REHEARSAL] = NOTEBOOKS / f"{REHEARSAL}.ipynb"
     return dict(sorted(files.items()))
 
 
-def of_other_study(study: Study, stem: str) -> bool:
-    """Whether the site of `study` shows the notebook `stem` as committed, with the numbers of `SIMULATION`."""
-    return stem == REHEARSAL and stem in study.not_asked and study.render is not None
+def takes_simulation(study: Study) -> bool:
+    """Whether the site of `study`, drawn faces that are no twin, shows the committed twin `SIMULATION` in addition."""
+    return study.render is not None and REHEARSAL in study.not_asked
 
 
 def _folds(notebook: NotebookNode) -> dict[str, str]:
@@ -132,7 +132,7 @@ def write_notebooks(study: Study, best: Cell, folder: Path) -> list[tuple[str, s
     folder.mkdir(parents=True)
     series = []
     for stem, path in executed(study, best).items():
-        title = load(SIMULATION).title if of_other_study(study, stem) else study.title
+        title = load(SIMULATION).title if stem in study.not_asked else study.title
         note = SAMPLE_NOTE.format(title=escape(title[:1].upper() + title[1:])) if study.render else ""
         notebook = readable(path, PAPER_NOTE if stem in OF_PAPER else note)
         nbformat.write(notebook, folder / f"{stem}.ipynb")

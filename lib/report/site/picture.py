@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from lib.base.paths import in_workspace
 from lib.measures.evaluation import wilson
+from lib.report.site.collect import takes_simulation
 from lib.report.site.comparison import Comparison, Share
 from lib.study import Study, load
-from lib.study.choices import PROTOCOLS, REHEARSAL, SIMULATION
+from lib.study.choices import PROTOCOLS, SIMULATION
 from lib.study.results import saved_table
 
 
@@ -36,7 +37,7 @@ def _share(label: str, share: Share, source: str) -> Point:
 def study_shown(study: Study) -> Study:
     """The study whose accuracies the picture shows: `study`, but the committed twin for one of other drawn faces."""
     committed = in_workspace(f"tables/{SIMULATION}/uncertainty_networks.csv").is_file()
-    return load(SIMULATION) if study.render and REHEARSAL in study.not_asked and committed else study
+    return load(SIMULATION) if takes_simulation(study) and committed else study
 
 
 def points(study: Study, crowd: float) -> tuple[Point, ...]:
