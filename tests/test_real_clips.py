@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib import __main__ as steps
+from lib import steps
 from lib.base.paths import CONFIG
 from lib.sequences import cutting
 

@@ -53,7 +53,6 @@ def workspace(tmp_path_factory):
     for kind in ("tables", "figures"):
         for study in ("sample", "paper"):
             shutil.copytree(paths.ROOT / kind / study, folder / kind / study)
-    shutil.copytree(paths.ROOT / "tables/twin-pilot", folder / "tables/twin-pilot")
     for path in (folder / "tables/sample").glob("*.csv"):
         write_text(folder / "tables/real" / path.name, path.read_text().replace("synthetic ", ""))
     write_text(folder / "cards/sample/model_card.md", "# Model card\n\nSee [the data sheet](data_sheet.md).\n")

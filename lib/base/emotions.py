@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from lib.base.tables import pd
 
 #: Order of the paper's Figure 5, and of every table, axis and softmax unit here.
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad")

@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 
-import pandas as pd
-
 from lib.base.locks import locked
 from lib.base.problems import InputProblem
+from lib.base.tables import pd
 
 PROBLEM_COLUMNS = ["file", "problem", "remedy"]
 

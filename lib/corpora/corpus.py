@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import pandas as pd
-
 from lib.base.problems import InputProblem
+from lib.base.tables import pd
 
 #: Frames per second of both corpora.
 FPS = 30000 / 1001

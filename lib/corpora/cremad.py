@@ -13,10 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from lib.base.emotions import CREMAD_CODES, EMOTIONS
 from lib.base.problems import InputProblem
+from lib.base.tables import pd
 from lib.corpora.corpus import Corpus, Rendering, Shown
 from lib.corpora.folder import read_names, usable_clips
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from lib.base.problems import InputProblem
+from lib.base.tables import pd
 from lib.corpora.pointers import usable
 
 #: Columns of the table of clips, the same for every corpus.

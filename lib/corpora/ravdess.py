@@ -11,10 +11,9 @@ import re
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from lib.base.emotions import EMOTIONS, RAVDESS_CODES
 from lib.base.problems import InputProblem
+from lib.base.tables import pd
 from lib.corpora.corpus import Corpus, Rendering, Shown
 from lib.corpora.folder import read_names, usable_clips
 

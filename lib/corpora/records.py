@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from lib.base.checksums import sha256
 from lib.base.emotions import CREMAD_CODES
 from lib.base.files import write_table, write_text
 from lib.base.paths import PAPER, ROOT
 from lib.base.problems import InputProblem
+from lib.base.tables import pd
 from lib.corpora.corpus import FPS
 from lib.corpora.cremad import LEVELS, SENTENCES, parse_name, read_demographics
 from lib.corpora.pointers import Pointer, read_pointer

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 
 from lib.base.problems import InputProblem
+from lib.base.tables import pd
 from lib.faces.alignment import SIZE
 
 _PICTURE = re.compile(r"frame_det_\d+_(\d+)\.\w+")

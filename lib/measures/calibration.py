@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from lib.base.emotions import EMOTIONS, PROBABILITIES
+from lib.base.tables import pd
 
 #: Limits of a temperature. Without errors on few sequences the best one would be near zero: always certain.
 LOWEST, HIGHEST = 0.25, 10.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lib.measures.evaluation import best_three
 from lib.study import Study, results
 from lib.study.cells import Cell
 
@@ -24,8 +23,8 @@ def best_of_grid(study: Study) -> Cell:
     lib.base.problems.InputProblem
         If a training of the grid is not done.
     """
-    best = best_three(results.measures(study, study.grid), study.settings["selection"])
-    return next(cell for cell in study.grid if cell.run == best["run"].iloc[0])
+    fewest_first = sorted(study.grid, key=lambda cell: cell.layers)
+    return max(fewest_first, key=lambda cell: results.run_metrics(study, cell)[study.settings["selection"]])
 
 
 def split_pair(study: Study) -> Pair | None:

@@ -33,7 +33,7 @@ def _templates() -> Environment:
 def write_picture(prediction: Prediction, description: Mapping[str, Any], path: Path) -> None:
     """Write the timeline: for each window its middle masked face above a bar of the six probabilities."""
     windows = []
-    for number, (row, face) in enumerate(zip(prediction.table.to_dict("records"), prediction.faces, strict=True)):
+    for number, (row, face) in enumerate(zip(prediction.rows, prediction.faces, strict=True)):
         top, bars = 0.0, []
         if not row["problem"]:
             for emotion, name in zip(EMOTIONS, PROBABILITIES, strict=True):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from lib.base.emotions import EMOTIONS
-from lib.base.files import write_table
 from lib.base.problems import InputProblem
 from lib.corpora.corpus import FPS
 from lib.faces.landmarks import FaceMesh
@@ -60,7 +60,7 @@ def predict_video(
     """
     description, problem = network.description, ""
     observer = Observer(tracker, description["interpolation"])
-    rows: list[list] = []
+    rows: list[dict[str, Any]] = []
     faces: list[np.ndarray | None] = []
 
     def frames() -> Iterator[Seen]:
@@ -79,15 +79,17 @@ def predict_video(
         seen: list[Seen] = span.frames
         with_face = [frame for frame in seen if frame.has_face]
         reason = span.left_out or fault(seen)
-        predicted: list = ["", *[np.nan] * len(EMOTIONS)]
+        predicted: list = ["", *[math.nan] * len(EMOTIONS)]
         if not reason:
             probabilities = network(pad(np.stack([frame.face for frame in seen]), description["frames"]))
-            predicted = [EMOTIONS[int(probabilities.argmax())], *probabilities.round(4)]
+            rounded = (round(float(probability), 4) for probability in probabilities)
+            predicted = [EMOTIONS[int(probabilities.argmax())], *rounded]
         start, end = (round(number / FPS, 2) for number in (span.first, span.first + len(seen)))
         share = round(len(with_face) / len(seen), 3)
-        rows.append([video.name, len(rows), start, end, len(seen), share, *predicted, reason])
+        values = [video.name, len(rows), start, end, len(seen), share, *predicted, reason]
+        rows.append(dict(zip(WINDOW_COLUMNS, values, strict=True)))
         faces.append(with_face[len(with_face) // 2].face if with_face else None)
-    return Prediction(video, name or video.stem, pd.DataFrame(rows, columns=WINDOW_COLUMNS), faces, problem)
+    return Prediction(video, name or video.stem, rows, faces, problem)
 
 
 def predict(given: Iterable[Path], portable: Path, to: Path, progress: bool = True) -> list[InputProblem]:
@@ -120,9 +122,7 @@ def predict(given: Iterable[Path], portable: Path, to: Path, progress: bool = Tr
             failed.append(problem)
             continue
         done.append(prediction)
-        write_table(
-            prediction.table.assign(trained_on=network.description["trained_on"]), to / f"{prediction.name}.csv"
-        )
+        prediction.write_table(to / f"{prediction.name}.csv", trained_on=network.description["trained_on"])
         page.write_picture(prediction, network.description, to / f"{prediction.name}.svg")
         log.info(
             "%s: %s", video.name, f"{prediction.summary()}{'; ' if prediction.problem else ''}{prediction.problem}"

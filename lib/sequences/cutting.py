@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.lib.format import open_memmap
 
 from lib.base.arrays import map_npy
@@ -17,6 +16,7 @@ from lib.base.emotions import EMOTIONS
 from lib.base.files import write_problems, written_atomically
 from lib.base.paths import in_workspace
 from lib.base.problems import InputProblem
+from lib.base.tables import pd
 from lib.sequences.actor_file import MASK_AGAIN
 from lib.sequences.actor_file import read as read_actor
 from lib.study.choices import FRAME_ORDERS, WINDOW_RULES

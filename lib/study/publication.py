@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from lib.base.paths import PAPER
 from lib.base.problems import InputProblem
+from lib.base.tables import pd
 from lib.corpora.records import committed
 
 CITATION = (

@@ -73,7 +73,7 @@ def _where(error: jsonschema.ValidationError) -> str:
 @cache
 def _validator(assumptions_only: bool) -> jsonschema.protocols.Validator:
     """Validator for a whole study's file, or only for its assumptions."""
-    import jsonschema  # takes 1.5 s, not needed by steps that read no study's file
+    import jsonschema  # not needed by steps that read no study's file
 
     schema = _read(CONFIG / "schema.yaml")
     schema["$defs"] |= definitions()

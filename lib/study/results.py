@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from lib.base.checksums import verified
 from lib.base.emotions import EMOTIONS, PROBABILITIES
-from lib.base.paths import in_workspace
+from lib.base.paths import workspace
 from lib.base.problems import InputProblem
+from lib.base.tables import pd
 from lib.study import Study
 from lib.study.cells import Cell
 from lib.study.metrics import read_metrics
@@ -104,15 +103,17 @@ def transfer_predictions(study: Study, cell: Cell, rule: str) -> pd.DataFrame:
     return _read(study, cell, f"transfer_predictions_{rule}.csv")
 
 
-def saved_table(study: Study, name: str, of: str = "") -> pd.DataFrame:
+def saved_table(study: Study, name: str, of: str = "", below: Path | None = None) -> pd.DataFrame:
     """The table ``tables/<study>/<name>.csv`` that a notebook saved, or that of the study `of`.
+
+    It is read from the workspace, or from the folder `below` (the checkout, for what is committed there).
 
     Raises
     ------
     lib.base.problems.InputProblem
         If it is not there.
     """
-    path = in_workspace(f"tables/{of or study.name}/{name}.csv")
+    path = (below or workspace()) / f"tables/{of or study.name}/{name}.csv"
     try:
         return pd.read_csv(path)
     except FileNotFoundError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lib.base.paths import in_workspace
+from lib.base.paths import ROOT, workspace
 from lib.measures.evaluation import wilson
 from lib.report.site.collect import takes_simulation
 from lib.report.site.comparison import Comparison, Share
@@ -36,7 +36,7 @@ def _share(label: str, share: Share, source: str) -> Point:
 
 def study_shown(study: Study) -> Study:
     """The study whose accuracies the picture shows: `study`, but the committed twin for one of other drawn faces."""
-    committed = in_workspace(f"tables/{SIMULATION}/uncertainty_networks.csv").is_file()
+    committed = (ROOT / f"tables/{SIMULATION}/uncertainty_networks.csv").is_file()
     return load(SIMULATION) if takes_simulation(study) and committed else study
 
 
@@ -45,6 +45,8 @@ def points(study: Study, crowd: float) -> tuple[Point, ...]:
 
     Parameters
     ----------
+    study
+        The study of the site; the picture may show the committed twin in its place, see `study_shown`.
     crowd
         Accuracy of the raters' plurality, percent.
 
@@ -58,15 +60,17 @@ def points(study: Study, crowd: float) -> tuple[Point, ...]:
     lib.base.problems.InputProblem
         If a table of notebook 07 or 10 is not there.
     """
+    asked, study = study, study_shown(study)
+    below = workspace() if study is asked else ROOT  # the twin is committed; the workspace may be another folder
     ours = "ours, drawn faces" if study.render else "ours"
     test, transfer = Comparison.stated("CREMA-D"), Comparison.stated("RAVDESS")
-    best = saved_table(study, "table2_transfer").iloc[0]
+    best = saved_table(study, "table2_transfer", below=below).iloc[0]
     shown = [_share("the paper, CREMA-D", test, "paper"), Point("raters, CREMA-D", crowd, crowd, crowd, "crowd")]
     if study.uncertainty is None:  # it has no notebook 10
         value = best["test accuracy (%)"]
         shown.append(Point(f"{ours}: {PROTOCOLS[study.settings['split_protocol']]}", value, value, value, "ours"))
     else:
-        networks = saved_table(study, "uncertainty_networks")
+        networks = saved_table(study, "uncertainty_networks", below=below)
         for protocol in (name for name in PROTOCOLS if name in set(networks["protocol"])):
             rows = networks[networks["protocol"] == protocol]
             row = 100 * rows.loc[rows["mean"].idxmax(), ["mean", "low", "high"]].astype(float)
