@@ -133,6 +133,13 @@ def test_the_best_of_the_grid_has_the_highest_accuracy(recorded):
     assert table[best]["test_accuracy"] == max(entry["test_accuracy"] for entry in table.values())
 
 
+def test_of_equal_accuracies_the_smaller_network_is_the_best(recorded):
+    for cell in recorded.grid:
+        (recorded.training(cell) / "checksums.json").unlink(missing_ok=True)
+        (recorded.training(cell) / "metrics.json").write_text('{"test_accuracy": 0.5}')
+    assert best_of_grid(recorded).layers == min(cell.layers for cell in recorded.grid)
+
+
 def test_the_pair_differs_in_its_split_only(recorded):
     pair = split_pair(recorded)
     assert pair.apart.changed == {**pair.random.changed, "split_protocol": "actor"}
