@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib import steps
+from lib.__main__ import main
 from lib.base.paths import CONFIG
 from lib.sequences import cutting
 
@@ -18,7 +18,7 @@ def made(real_data, tmp_path_factory):
         folders = ["--cremad", str(real_data / "cremad"), "--ravdess", str(real_data / "ravdess")]
         for step in ("list-clips", "mask-faces", "cut-sequences"):
             for corpus in ("cremad", "ravdess"):
-                assert steps.main([step, "--study", "paper", "--corpus", corpus, "--cores", "2", *folders]) == 0
+                assert main([step, "--study", "paper", "--corpus", corpus, "--cores", "2", *folders]) == 0
         yield workspace / "data" / "paper"
 
 
@@ -69,7 +69,7 @@ def test_a_study_on_openface_faces_differs_in_the_pixels_only(made, real_data, t
     monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
     for step in ("list-clips", "mask-faces", "cut-sequences"):
         given = [step, "--study", str(config), "--corpus", "cremad", "--cremad", str(real_data / "cremad")]
-        assert steps.main([*given, "--cores", "2"]) == 0
+        assert main([*given, "--cores", "2"]) == 0
     folder = tmp_path / "data" / "paper" / "cremad"
     for name in ("clips.csv", "faces.csv", "sequences.csv"):
         assert (folder / name).read_bytes() == (made / "cremad" / name).read_bytes()
