@@ -8,6 +8,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -18,29 +22,41 @@ PROCESSORS = ("Haswell", "Skylake-Client", "EPYC-Rome", "EPYC-Milan", "max")
 SHORT = ("baseline", "masked clip")
 
 
-def digests(command: list[str], parts: tuple[str, ...]) -> dict[str, str]:
-    """What `steps.py` prints under `command`, by part."""
+def digests(command: list[str], parts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Part and digest, each as soon as `steps.py`, run by `command`, prints it."""
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1]), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [*command, sys.executable, str(HERE / "steps.py"), *parts]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command[:3])} ended with {done.returncode}: {done.stderr[-1500:]}")
-    return dict(line.split(": ") for line in done.stdout.splitlines())
+    with tempfile.TemporaryFile("w+") as errors:
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                part, digest = line.strip().split(": ")
+                yield part, digest
+        if process.returncode:
+            errors.seek(0)
+            raise RuntimeError(f"{' '.join(command[:3])} ended with {process.returncode}: {errors.read()[-1500:]}")
 
 
 def compare(parts: tuple[str, ...], processors: tuple[str, ...]) -> list[str]:
-    """Each part that an emulated processor computes otherwise, as ``PROCESSOR: PART``; prints what is equal."""
-    native = digests([], parts)
-    differing = []
-    for processor in processors:
-        emulated = digests([QEMU, "-cpu", processor], parts)
-        for part, value in native.items():
-            equal = emulated.get(part) == value
-            sys.stdout.write(f"{processor:16} {part:20} {'equal' if equal else 'DIFFERS'}\n")
+    """Each part that an emulated processor computes otherwise, as ``PROCESSOR: PART``; prints what is equal.
+
+    As many processors as there are cores are emulated at once.
+    """
+    started, native = time.monotonic(), dict(digests([], parts))
+
+    def differing(processor: str) -> list[str]:
+        others = []
+        for done, (part, value) in enumerate(digests([QEMU, "-cpu", processor], parts), 1):
+            if value != native[part]:
+                others.append(f"{processor}: {part}")
+            result = "DIFFERS" if value != native[part] else "equal"
+            minutes = (time.monotonic() - started) / 60
+            sys.stdout.write(f"{processor:16} {part:20} {result:8} {done} of {len(native)}, {minutes:.0f} min\n")
             sys.stdout.flush()
-            if not equal:
-                differing.append(f"{processor}: {part}")
-    return differing
+        return others
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [other for others in pool.map(differing, processors) for other in others]
 
 
 def main() -> int:
