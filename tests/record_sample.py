@@ -2,7 +2,7 @@
 
 The record in tests/sample_runs/ lets nbval check every number of notebooks 05 to 15 without training, and `make verify`
 compare what was trained anew. Of the networks it has those that notebooks run, without the time of their saving. The
-pilot of the twin, hours of trainings, is recorded likewise if `make twin-pilot` was run here.
+pilot of the twin, hours of trainings, is recorded likewise, with its best network, if `make twin-pilot` was run here.
 """
 
 import lib  # noqa: F401, I001  before NumPy
@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 
 from lib.base.checksums import seal
 from lib.base.paths import NOTEBOOKS, ROOT, workspace
-from lib.measures.chosen import networks_of_notebooks
+from lib.measures.chosen import best_of_grid, networks_of_notebooks
 from lib.run.runner import kernel_files
 from lib.study import TRAINING, load, results
 from lib.study.weights import pack
@@ -44,12 +44,14 @@ def record_runs() -> None:
 
 
 def record_pilot() -> None:
-    """Copy the small files of the pilot's trainings, or, where it was not run, put the recorded ones in their place."""
+    """Copy the small files of the pilot's trainings and its best network; if it was not run, use the recorded ones."""
     study = load("twin-pilot")
     if not study.runs(TRAINING).exists():
         put_pilot(workspace(), tables=False)
     else:
         copy_small_files(study, PILOT)
+        best = best_of_grid(study)
+        pack(study.training(best) / NETWORK, PILOT / best.run / NETWORK)
 
 
 def seal_pilot() -> None:

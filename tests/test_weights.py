@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from compared import RECORD
+from compared import PILOT, RECORD, put_pilot
 
 from lib.base.problems import InputProblem
 from lib.measures.chosen import best_of_grid, networks_of_notebooks, split_pair
@@ -150,3 +150,13 @@ def test_the_record_holds_the_networks_that_notebooks_read_in_three_megabytes(re
     files = [RECORD / cell.run / "model.keras" for cell in networks_of_notebooks(recorded)]
     assert sorted(files) == sorted(RECORD.glob("*/*.keras"))
     assert sum(path.stat().st_size for path in files) < 3e6
+
+
+def test_the_record_of_the_pilot_holds_its_best_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
+    put_pilot(tmp_path, tables=False)
+    best = PILOT / best_of_grid(load("twin-pilot")).run
+    assert [path.parent for path in PILOT.glob("*/*.keras")] == [best]
+    path = best / "model.keras"
+    trained = sum(array.size for array in weights.read_weights(path.read_bytes()).values())
+    assert path.stat().st_size < 5e6 and trained == json.loads((best / "metrics.json").read_text())["parameters"]
