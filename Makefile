@@ -81,7 +81,7 @@ lab: setup  ## open JupyterLab on the notebooks
 test test-all: setup lint  ## run the tests (-all: with every hostile input, not a fifth)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(if $(filter test-all,$@),-m "")
 
-test-portable: setup  ## compare bytes under five emulated processors and natively (Debian's qemu-user; over an hour)
+test-portable: setup  ## compare bytes under five emulated processors and natively (Debian's qemu-user; some ten minutes)
 	$(BIN)/python tests/portable/emulated.py
 
 test-slurm: setup  ## install a one-node Slurm (Debian, root), run the tiny study on it, compare with a local run
