@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import nnls
 
 from lib.base.emotions import EMOTIONS
+from lib.base.paths import ROOT
 from lib.corpora import records, twins
 from lib.corpora.listing import listed
 from lib.corpora.registry import CORPORA
@@ -178,5 +179,6 @@ def test_the_twins_study_is_the_papers():
         "shuffled", "last", "take-5", "take-15", "take-35",
     }  # fmt: skip
     pilot = load("twin-pilot")
-    assert len(plan("cremad", **pilot.rendering("cremad"))) == 1621 and len(pilot.trainings) == 19
+    assert len(plan("cremad", **pilot.rendering("cremad"))) == 1621
+    assert f"splits and controls, {len(pilot.trainings)} trainings." in (ROOT / "README.md").read_text(encoding="utf-8")
     assert not pilot.own_settings and pilot.grid == paper.grid
