@@ -15,6 +15,7 @@ from lib.base.paths import in_workspace, relative
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_run
 from lib.corpora.registry import CORPORA
+from lib.measures.chosen import best_of_grid
 from lib.study import TRAINING, Study, load
 
 log = logging.getLogger("lib")
@@ -27,8 +28,6 @@ def run_folder(study: Study, run: str | None) -> Path:
     """Folder of the training `run` (a path or a name); for None, of the grid's best by the study's selection."""
     if run is not None:
         return Path(run) if Path(run).is_dir() else study.runs(TRAINING) / run
-    from lib.measures.chosen import best_of_grid
-
     return study.training(best_of_grid(study))
 
 

@@ -52,7 +52,7 @@ class Prediction:
         with written_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [*WINDOW_COLUMNS, *more], lineterminator="\n")
             writer.writeheader()
-            for row in self.rows:
+            for row in self.rows:  # NaN is an empty field, as in all tables
                 writer.writerow({name: "" if value != value else value for name, value in (row | more).items()})
 
     def summary(self) -> str:

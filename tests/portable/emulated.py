@@ -45,15 +45,14 @@ def compare(parts: tuple[str, ...], processors: tuple[str, ...]) -> list[str]:
     started, native = time.monotonic(), dict(digests([], parts))
 
     def differing(processor: str) -> list[str]:
-        others = []
-        for done, (part, value) in enumerate(digests([QEMU, "-cpu", processor], parts), 1):
-            if value != native[part]:
-                others.append(f"{processor}: {part}")
-            result = "DIFFERS" if value != native[part] else "equal"
-            minutes = (time.monotonic() - started) / 60
-            sys.stdout.write(f"{processor:16} {part:20} {result:8} {done} of {len(native)}, {minutes:.0f} min\n")
+        emulated: dict[str, str] = {}
+        for part, value in digests([QEMU, "-cpu", processor], parts):
+            emulated[part] = value
+            result = "equal" if value == native[part] else "DIFFERS"
+            progress = f"{len(emulated)} of {len(native)}, {(time.monotonic() - started) / 60:.0f} min"
+            sys.stdout.write(f"{processor:16} {part:20} {result:8} {progress}\n")
             sys.stdout.flush()
-        return others
+        return [f"{processor}: {part}" for part, value in native.items() if emulated.get(part) != value]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return [other for others in pool.map(differing, processors) for other in others]

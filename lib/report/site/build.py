@@ -56,15 +56,15 @@ def write_sources(study: Study, folder: Path) -> None:
         If a run, table or notebook of the study is missing or damaged.
     """
     comparison = Comparison(study)
-    known = answer(study, comparison)
+    known, (shown, below) = answer(study, comparison), study_shown(study)
     series = write_notebooks(study, comparison.best[0], folder / "notebooks")
     how = within_site(section((ROOT / "README.md").read_text(encoding="utf-8"), "Run it"))
     facts = {
         "study": study,
         "comparison": comparison,
         "answer": known,
-        "points": points(study, known.crowd),
-        "shown": study_shown(study),
+        "points": points(shown, below, known.crowd),
+        "shown": shown,
         "series": series,
         "cards": copy_cards(study, folder / "cards"),
         "files": copy_files(study, folder / "extra"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from lib.base.paths import ROOT, workspace
 from lib.measures.evaluation import wilson
@@ -34,19 +35,22 @@ def _share(label: str, share: Share, source: str) -> Point:
     return Point(label, 100 * share.right / share.total, 100 * low, 100 * high, source)
 
 
-def study_shown(study: Study) -> Study:
-    """The study whose accuracies the picture shows: `study`, but the committed twin for one of other drawn faces."""
+def study_shown(study: Study) -> tuple[Study, Path]:
+    """The study whose accuracies the picture shows, and the folder that holds its ``tables``.
+
+    It is `study` in the workspace, but for one of other drawn faces the twin that is committed in the checkout.
+    """
     committed = (ROOT / f"tables/{SIMULATION}/uncertainty_networks.csv").is_file()
-    return load(SIMULATION) if takes_simulation(study) and committed else study
+    return (load(SIMULATION), ROOT) if takes_simulation(study) and committed else (study, workspace())
 
 
-def points(study: Study, crowd: float) -> tuple[Point, ...]:
+def points(study: Study, below: Path, crowd: float) -> tuple[Point, ...]:
     """The accuracies of the picture: on the first corpus the paper's, the raters' and ours by split, then the transfer.
 
     Parameters
     ----------
-    study
-        The study of the site; the picture may show the committed twin in its place, see `study_shown`.
+    study, below
+        What `study_shown` gives.
     crowd
         Accuracy of the raters' plurality, percent.
 
@@ -60,8 +64,6 @@ def points(study: Study, crowd: float) -> tuple[Point, ...]:
     lib.base.problems.InputProblem
         If a table of notebook 07 or 10 is not there.
     """
-    asked, study = study, study_shown(study)
-    below = workspace() if study is asked else ROOT  # the twin is committed; the workspace may be another folder
     ours = "ours, drawn faces" if study.render else "ours"
     test, transfer = Comparison.stated("CREMA-D"), Comparison.stated("RAVDESS")
     best = saved_table(study, "table2_transfer", below=below).iloc[0]
