@@ -142,7 +142,7 @@ def test_each_window_has_its_own_frames(tmp_path):
         )
 
 
-@pytest.mark.parametrize("protocol", ["paper", "clip", "actor"])
+@pytest.mark.parametrize("protocol", ["random", "clip", "actor"])
 def test_geometry_reads_simulated_faces(corpus, protocol):
     table, measured = corpus
     part = split(table, protocol, (65, 13, 22), 3)
@@ -183,7 +183,7 @@ def test_the_majority_is_that_of_the_training_part():
 
 def test_the_test_part_teaches_nothing(corpus):
     table, measured = corpus
-    part = split(table, "paper", (65, 13, 22), 8)
+    part = split(table, "random", (65, 13, 22), 8)
     test = part == "test"
     disturbed = table.assign(emotion=table["emotion"].where(~test, "sad"))
     other = measured.copy()
@@ -195,7 +195,7 @@ def test_the_test_part_teaches_nothing(corpus):
 
 def test_a_sequence_without_a_face_gets_an_answer_and_an_emotion_never_seen_none(corpus):
     table, measured = corpus
-    part = split(table, "paper", (65, 13, 22), 8)
+    part = split(table, "random", (65, 13, 22), 8)
     part[(table["emotion"] == "fear") & (part == "train")] = "test"
     measured = measured.copy()
     measured.iloc[:2] = np.nan
@@ -206,7 +206,7 @@ def test_a_sequence_without_a_face_gets_an_answer_and_an_emotion_never_seen_none
 
 def test_too_few_sequences_are_named(corpus):
     table, measured = corpus
-    part = split(table, "paper", (65, 13, 22), 8)
+    part = split(table, "random", (65, 13, 22), 8)
     with pytest.raises(ValueError, match="58 of 1 emotions train"):
         one = np.where((part == "train") & (table["emotion"] != "sad"), "test", part)
         baselines.fit_geometry(measured, table, one)

@@ -59,7 +59,7 @@ def test_what_the_study_has_anyway_is_no_change():
     """Runs of equal parameters are one run, wherever they are asked for."""
     sample = study.load("sample")
     cell = sample.grid[0]
-    assert sample.trained(cell, {"seed": 2021, "split_protocol": "paper", "filters": [8, 16, 32]}) == cell
+    assert sample.trained(cell, {"seed": 2021, "split_protocol": "random", "filters": [8, 16, 32]}) == cell
     assert sample.trained(cell, {"seed": 2022}) != cell
     runs = [cell.run for cell in study.load("sample-full").trainings]
     assert len(runs) == len(set(runs))
@@ -134,7 +134,7 @@ def test_a_wrong_extension_is_one_clear_sentence(change, said, tmp_path):
         (lambda c: c["assumptions"].update(l2=-0.1), r"assumptions\.l2.*minimum of 0"),
         (lambda c: c["assumptions"].update(face_backend="openface"), "openface_folder"),
         (lambda c: c["assumptions"].update(window_rule="bogus"), r"assumptions\.window_rule.*windows.*first"),
-        (lambda c: c["assumptions"].update(split_protocol="bogus"), r"split_protocol.*paper.*clip.*actor"),
+        (lambda c: c["assumptions"].update(split_protocol="bogus"), r"split_protocol.*random.*clip.*actor"),
         (lambda c: c["assumptions"].update(precision="bogus"), r"precision.*float32"),
         (lambda c: c["assumptions"].update(spatial_dropout=1.5), r"spatial_dropout.*maximum of 1"),
         (lambda c: c["assumptions"].update(lstm_dropout=float("nan")), "not finite"),

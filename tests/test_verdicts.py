@@ -20,7 +20,7 @@ CORPUS = {"name": "drawn", "folder": "none"}
 ROWS = [(5, 0.0001, 20), (6, 0.0001, 20), (7, 0.0001, 20), (5, 0.001, 20), (6, 0.001, 20), (7, 0.001, 20)]
 ROWS += [(layers, 0.00001, epochs) for layers in (5, 6, 7) for epochs in (20, 30)]
 GRID = [dict(zip(("layers", "learning_rate", "epochs"), row, strict=True)) for row in ROWS]
-PLAN = {"cells": GRID[3:6], "seeds": [2021, 2022, 2023], "protocols": {"paper": 3, "actor": 3}}
+PLAN = {"cells": GRID[3:6], "seeds": [2021, 2022, 2023], "protocols": {"random": 3, "actor": 3}}
 CONTENT = yaml.safe_load((PAPER / "verdicts.yaml").read_text(encoding="utf-8"))
 MEASURED = ("accuracy", "loss")
 BOOK = rulebook.read()
@@ -76,7 +76,7 @@ def write(study, cell, test, validation=None, transfer=None):
     pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
 
 
-def repeats(study, layers, protocol="paper"):
+def repeats(study, layers, protocol="random"):
     return [cell for cell in study.repeats(protocol) if cell.layers == layers]
 
 
@@ -253,7 +253,7 @@ def test_the_margin_belongs_to_reproduced(make_study):
     row = judged(study, ENTRY["T01"], paper=77.51)
     assert row["low"] < 75 < row["high"] < 80
     assert re.search(
-        r"75.00 % \(95 % interval .*3 seeds from 74.00 to 76.00, protocol paper\), "
+        r"75.00 % \(95 % interval .*3 seeds from 74.00 to 76.00, protocol random\), "
         "2.51 below the paper's 77.51 %: at most 5",
         row["reason"],
     )
@@ -447,12 +447,12 @@ def test_a_lead_that_seeds_dispute_is_not_reproduced(make_study):
 
 def test_one_training_of_each_network_has_no_order(make_study):
     """However large the lead: another seed might turn it round."""
-    single = make_study(uncertainty={**PLAN, "seeds": [2021], "protocols": {"paper": 1}})
+    single = make_study(uncertainty={**PLAN, "seeds": [2021], "protocols": {"random": 1}})
     for layers, count in ((6, 200), (7, 20)):
         for cell in repeats(single, layers):
             write(single, cell, right(count, 200, actors=20))
     for name in ("T10", "T08c", "T09b", "N06a"):
-        assert "it takes 3 seeds under protocol paper, the study has 1" in untested(judged(single, ENTRY[name]))
+        assert "it takes 3 seeds under protocol random, the study has 1" in untested(judged(single, ENTRY[name]))
 
 
 def test_rows_of_the_grid_are_compared_where_the_study_repeats_them(make_study):
@@ -460,7 +460,7 @@ def test_rows_of_the_grid_are_compared_where_the_study_repeats_them(make_study):
     for layers, count in ((7, 160), (6, 120), (5, 80)):
         for cell in (c for c in study.trainings if c.layers == layers):
             write(study, cell, right(count, 200, actors=20))
-    assert "it takes 3 seeds under protocol paper, the study has 1" in untested(judged(study, ENTRY["T09b"]))
+    assert "it takes 3 seeds under protocol random, the study has 1" in untested(judged(study, ENTRY["T09b"]))
     row = judged(study, ENTRY["T09b"], networks=[7, 6])
     assert row[["ours", "verdict"]].tolist() == [20, "reproduced"]
 
@@ -549,13 +549,13 @@ def test_a_study_without_the_trainings_leaves_claims_untested(make_study):
     study = make_study()
     networks(study, l6=100)
     strict = verdicts.judge(study, rulebook.Rulebook((ENTRY["T01"],), ())).iloc[0]
-    assert untested(strict) == "it takes 5 seeds under protocol paper, the study has 3"
+    assert untested(strict) == "it takes 5 seeds under protocol random, the study has 3"
     assert untested(judged(study, ENTRY["P14"])) == "it takes 3 seeds under protocol clip, the study has 0"
     assert untested(judged(study, ENTRY["X01"])).startswith("not done: 6-layer_lr-0.001_epochs-20_")
     assert untested(judged(study, ENTRY["A01a"])).startswith("not done: 5-layer_lr-0.001_epochs-20 and 2 more")
     assert "no training of 6 layers" in untested(judged(make_study(uncertainty=None), ENTRY["T01"]))
     elsewhere = make_study(assumptions={"split_protocol": "actor"})
-    assert untested(judged(elsewhere, ENTRY["T04d"])) == "the study's grid is not under protocol paper"
+    assert untested(judged(elsewhere, ENTRY["T04d"])) == "the study's grid is not under protocol random"
 
 
 def test_one_actor_gives_no_lead(make_study):
@@ -584,7 +584,7 @@ def test_the_whole_file_on_a_whole_study(make_study):
     seeds = [2021, 2022, 2023, 2024, 2025]
     repeated = {
         "seeds": seeds,
-        "protocols": {"paper": 5, "clip": 5, "actor": 5},
+        "protocols": {"random": 5, "clip": 5, "actor": 5},
         "controls": {"layers": 6, "shuffled": 5},
     }
     full = make_study(uncertainty={**PLAN, **repeated, "grid": 5})

@@ -214,7 +214,7 @@ def _unknown(claims: list[str], stated: set[str]) -> str:
 
 def _cells_of_table1(settings: dict[str, Any], others: list[Entry]) -> tuple[Entry, ...]:
     """An entry of the rule ``value`` for every number of Table 1 that none of `others` judges."""
-    judged = [(e.networks, e.part, e.measure, e.row) for e in others if e.rule == "value" and e.protocol == "paper"]
+    judged = [(e.networks, e.part, e.measure, e.row) for e in others if e.rule == "value" and e.protocol == "random"]
     entries = []
     for cell in publication.table("table1").to_dict("records"):
         layers, row = cell["layers"], {name: cell[name] for name in ("learning_rate", "epochs")}

@@ -101,7 +101,7 @@ def _codec(capture: cv2.VideoCapture) -> str:
 def _look_before_decoding(path: Path) -> None:
     """Raise InputProblem for files that OpenCV would only report as not opened."""
     if not path.is_file():
-        raise InputProblem(path, "there is no such file", "check the path of the corpus")
+        raise InputProblem(path, "there is no such file", "check its folder and its name")
     try:
         with open(path, "rb") as file:
             head = file.read(len(_POINTER))

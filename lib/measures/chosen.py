@@ -32,9 +32,9 @@ def split_pair(study: Study) -> Pair | None:
 
     None if the study does not train both.
     """
-    random = study.repeats("paper")
+    random = study.repeats("random")
     for apart in study.repeats("actor"):
-        twin = study.trained(apart, {"split_protocol": "paper"})
+        twin = study.trained(apart, {"split_protocol": "random"})
         if twin in random:
             return Pair(twin, apart)
     return None

@@ -8,12 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from lib.base.emotions import EMOTIONS, categorical
+from lib.base.emotions import EMOTIONS
+from lib.base.paths import workspace
 from lib.base.problems import InputProblem
 from lib.corpora.cremad import LEVELS
-from lib.measures.calibration import calibrate
-from lib.measures.evaluation import accuracy, by_emotion, uar
-from lib.measures.uncertainty import by_group, calibration_error, interval
 from lib.sequences.cutting import read_table
 from lib.sequences.splits import PARTS
 from lib.study import Study, publication, results
@@ -21,6 +19,9 @@ from lib.study.cells import spelled
 from lib.study.metrics import read_metrics
 
 UNKNOWN = "unknown"
+
+#: Accuracies that the metrics of a training state.
+MEASURED = ("validation_accuracy", "test_accuracy", "transfer_accuracy")
 
 #: Largest number of clips and files left out that a card lists one by one.
 SHOWN = 20
@@ -101,38 +102,53 @@ def _ordered(values: pd.Series) -> pd.Categorical:
     return ordered.rename_categories(lambda text: _LEVELS.get(text, text))
 
 
-def _groups(predictions: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Accuracy for each value of `column`; for emotions, recall and precision."""
-    named = predictions[column]
-    table = by_group(predictions.assign(group=categorical(named) if column == "emotion" else _ordered(named)), "group")
-    shown = {
-        column: table["group"].astype(str),
-        "sequences": table["sequences"],
-        "recall" if column == "emotion" else "accuracy": table["accuracy"].map(percent),
-        "95 % interval": [limits(*pair) for pair in zip(table["low"], table["high"], strict=True)],
-    }
-    if column == "emotion":
-        precision = by_emotion(named, predictions["predicted"]).set_index("emotion")["precision"]
-        shown["precision"] = [percent(precision[emotion]) for emotion in shown[column]]
-    return pd.DataFrame(shown)
+def _parts(table: pd.DataFrame, path: Path, run: dict[str, Any]) -> pd.DataFrame:
+    """Notebook 06's table of the parts as the card shows it; InputProblem if the metrics `run` state other numbers."""
+    for row in table.itertuples():
+        stated = run[f"{row.part}_accuracy"]
+        if abs(row.accuracy - stated) > 1e-5:
+            problem = f"states an accuracy of {row.accuracy:.4f} ({row.part}), but the run's metrics.json {stated:.4f}"
+            raise InputProblem(path, problem, "run notebook 06 again, or delete the run and train again")
+    return pd.DataFrame(
+        {
+            "part": table["part"],
+            "sequences": table["sequences"],
+            "actors": table["actors"],
+            "accuracy": table["accuracy"].map(percent),
+            "95 % interval": _intervals(table, "low", "high"),
+            "UAR": table["UAR"].map(percent),
+            "UAR's interval": _intervals(table, "UAR low", "UAR high"),
+            "calibration error": table["calibration error"].map("{:.3f}".format),
+        }
+    )
 
 
-def _measured(part: str, predictions: pd.DataFrame, stated: float, folder: Path) -> dict[str, Any]:
-    """A row of the card's table of results; `stated` is the accuracy in the run's metrics.json."""
-    right = accuracy(predictions["emotion"], predictions["predicted"])
-    if abs(right - stated) > 1e-5:
-        problem = f"states an accuracy of {stated:.4f} ({part}), but its predictions have {right:.4f}"
-        raise InputProblem(folder / "metrics.json", problem, "delete the run and train again")
-    return {
-        "part": part,
-        "sequences": len(predictions),
-        "actors": predictions["actor"].nunique(),
-        "accuracy": percent(stated),
-        "95 % interval": limits(*interval(predictions)),
-        "UAR": percent(uar(predictions["emotion"], predictions["predicted"])),
-        "UAR's interval": limits(*interval(predictions, "uar")),
-        "calibration error": f"{calibration_error(predictions):.3f}",
-    }
+def _intervals(table: pd.DataFrame, low: str, high: str) -> list[str]:
+    return [limits(*pair) for pair in zip(table[low], table[high], strict=True)]
+
+
+def _groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """For each grouping in `table`, the accuracies of its groups, as the card shows them; of emotions, the recall."""
+    shown = {}
+    for name, rows in table.groupby("group", sort=False):
+        shown[str(name)] = pd.DataFrame(
+            {
+                str(name): rows["value"].astype(str).replace(_LEVELS),
+                "sequences": rows["sequences"],
+                "recall" if name == "emotion" else "accuracy": rows["accuracy"].map(percent),
+                "95 % interval": _intervals(rows, "low", "high"),
+                **({"precision": rows["precision"].map(percent)} if name == "emotion" else {}),
+            }
+        )
+    return shown
+
+
+def _people_read(study: Study) -> dict[str, pd.DataFrame]:
+    """Notebook 10's accuracies by age and race under the study's own split, as far as the corpus states them."""
+    path = workspace() / f"tables/{study.name}/by_group.csv"
+    table = _table(path, "protocol", "group", "value", "tests", "accuracy", "low", "high")
+    of_people = (table["protocol"] == study.settings["split_protocol"]) & table["group"].isin(["age", "race"])
+    return _groups(table[of_people].rename(columns={"tests": "sequences"}))
 
 
 def _differing(study: Study) -> pd.DataFrame:
@@ -163,7 +179,7 @@ def model_facts(study: Study) -> dict[str, Any]:
         If a run that it needs is missing, damaged or does not belong to its predictions.
     """
     grid = _metrics(study, "05_training_grid", "best_run", "best_by_validation")
-    confusion = _metrics(study, "06_confusion_matrices", "hardest")
+    confusion = _metrics(study, "06_confusion_matrices", "hardest", "calibration")
     transfer = _metrics(study, "07_ravdess_transfer", "by_layers")
     cells = {cell.run: cell for cell in study.grid}
     if grid["best_run"] not in cells:
@@ -171,15 +187,12 @@ def model_facts(study: Study) -> dict[str, Any]:
         raise InputProblem(at_fault, f"names {grid['best_run']}, no cell of the grid", "run `make reproduce` first")
     cell = cells[grid["best_run"]]
     folder = study.training(cell)
-    run = _having(results.run_metrics(study, cell), folder, "actors", "sequences", "test_accuracy", "transfer_accuracy")
+    run = _having(results.run_metrics(study, cell), folder, "actors", "sequences", *MEASURED)
     clips = _table(study.data(study.training_corpus) / "clips.csv", "clip", "actor", "sex", "age", "race")
-    tested = {part: results.predictions(study, cell, part) for part in ("validation", "test", "transfer")}
-    test = tested["test"].merge(clips[["clip", "age", "race"]], on="clip", how="left", validate="many_to_one")
-    decade = pd.to_numeric(test["age"], errors="coerce") // 10 * 10
-    test["age"] = decade.map(lambda first: f"{first:.0f} to {first + 9:.0f}", na_action="ignore")
-    # what the corpus states of no actor is no group
-    known = [column for column in ("sex", "level", "emotion", "age", "race") if test[column].notna().any()]
-    measured = [_measured(p, tested[p], run[f"{p}_accuracy"], folder) for p in ("validation", "test", "transfer")]
+    tables = workspace() / "tables" / study.name
+    parts = _table(tables / "best_network.csv", "part", "accuracy", "low", "high", "UAR", "calibration error")
+    groups = _table(tables / "best_network_groups.csv", "part", "group", "value", "accuracy", "precision")
+    uncertainty = _where_done(study, "10_uncertainty")
     people = [
         {"part": part, **_people(clips, run["actors"][part]), "sequences": run["sequences"][part]} for part in PARTS
     ]
@@ -190,14 +203,15 @@ def model_facts(study: Study) -> dict[str, Any]:
         "by_validation": cells.get(grid["best_by_validation"]),
         "hardest": confusion["hardest"],
         "by_layers": transfer["by_layers"],
-        "measured": pd.DataFrame(measured),
-        "groups": {column: _groups(test, column) for column in known},
-        "transferred": {column: _groups(tested["transfer"], column) for column in ("sex", "level", "emotion")},
+        "measured": _parts(parts, tables / "best_network.csv", run),
+        "groups": _groups(groups[groups["part"] == "test"]),
+        "transferred": _groups(groups[groups["part"] == "transfer"]),
+        "people_read": _people_read(study) if uncertainty else {},
         "people": pd.DataFrame(people),
-        "calibrated": calibrate({part: tested[part] for part in ("validation", "test")}),
+        "calibrated": confusion["calibration"],
         "known": len(set(run["actors"]["train"]) & set(run["actors"]["test"])),
         "differing": _differing(study),
-        "uncertainty": _where_done(study, "10_uncertainty"),
+        "uncertainty": uncertainty,
         "sensitivity": _where_done(study, "11_sensitivity"),
     }
 

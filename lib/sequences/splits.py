@@ -137,7 +137,7 @@ def published_folds(
 FOLD_COUNT = 5
 
 PROTOCOLS: dict[str, Callable[..., np.ndarray]] = {
-    "paper": by_sequence,
+    "random": by_sequence,
     "clip": by_clip,
     "actor": by_actor,
     "mae-dfer": published_folds,
@@ -156,8 +156,8 @@ def split(table: pd.DataFrame, protocol: str, stated: Sequence[int], seed: int) 
         A name in :data:`PROTOCOLS`.
     stated
         Numbers of sequences for training, validation and test; scaled if they do not add up to the table's rows. With
-        ``paper`` the parts have these sizes, with ``clip`` and ``actor`` sizes as near as whole clips and actors allow;
-        ``mae-dfer`` uses only the proportion of training to validation.
+        ``random`` the parts have these sizes, with ``clip`` and ``actor`` sizes as near as whole clips and actors
+        allow; ``mae-dfer`` uses only the proportion of training to validation.
     seed
         The same seed gives the same split. With ``mae-dfer`` it also chooses the fold, ``seed % 5 + 1``: five
         consecutive seeds test every actor once.

@@ -86,13 +86,13 @@ class Uncertainty:
     protocols
         Split protocol -> number of seeds, from the first.
     controls
-        Frame order (``shuffled``, ``last``) -> number of seeds, under the protocol ``paper``.
+        Frame order (``shuffled``, ``last``) -> number of seeds, under the protocol ``random``.
     control_layers
         The network of the controls, by its layers.
     layers
         Split protocol -> its networks, by their layers.
     grid
-        Number of seeds under which every row of the grid is trained, protocol ``paper``; used by notebook 12 only.
+        Number of seeds under which every row of the grid is trained, protocol ``random``; used by notebook 12 only.
     """
 
     cells: tuple[Cell, ...]

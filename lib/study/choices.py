@@ -14,7 +14,7 @@ WINDOW_RULES = ("windows", "first", "middle", "last", "split_at_150")
 FRAME_ORDERS = ("filmed", "shuffled", "last", "take-5", "take-15", "take-35")
 
 #: How sequences are assigned to the parts, see `lib.sequences.splits`: the protocol and its name in figures.
-PROTOCOLS = {"paper": "random split", "clip": "clips apart", "actor": "actors apart", "mae-dfer": "published folds"}
+PROTOCOLS = {"random": "random split", "clip": "clips apart", "actor": "actors apart", "mae-dfer": "published folds"}
 
 
 def definitions() -> dict[str, Any]:

@@ -110,20 +110,20 @@ class Study:
 
     @property
     def grid_repeats(self) -> tuple[Cell, ...]:
-        """Every row of the grid under the first seeds, protocol ``paper``; needed to judge the order of the rows."""
+        """Every row of the grid under the first seeds, protocol ``random``; needed to judge the order of the rows."""
         if (repeats := self.uncertainty) is None:
             return ()
-        change = [{"split_protocol": "paper", "seed": seed} for seed in repeats.seeds[: repeats.grid]]
+        change = [{"split_protocol": "random", "seed": seed} for seed in repeats.seeds[: repeats.grid]]
         return tuple(self.trained(cell, c) for c in change for cell in self.grid)
 
     @property
     def controls(self) -> tuple[Cell, ...]:
-        """Trainings on reordered frames, under the protocol ``paper``."""
+        """Trainings on reordered frames, under the protocol ``random``."""
         if (repeats := self.uncertainty) is None:
             return ()
         cells = [cell for cell in repeats.cells if cell.layers == repeats.control_layers]
         return tuple(
-            self.trained(cell, {"split_protocol": "paper", "frame_order": order, "seed": seed})
+            self.trained(cell, {"split_protocol": "random", "frame_order": order, "seed": seed})
             for order, number in repeats.controls.items()
             for seed in repeats.seeds[:number]
             for cell in cells
@@ -154,7 +154,7 @@ class Study:
     @property
     def not_asked(self) -> tuple[str, ...]:
         """Notebooks that say nothing about this study."""
-        both_splits = self.repeats("paper") and self.repeats("actor")
+        both_splits = self.repeats("random") and self.repeats("actor")
         twin = self.render and self.render[self.training_corpus]["clips"] == "recorded"
         rates = {cell.learning_rate for cell in self.grid}
         asked = {

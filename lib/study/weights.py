@@ -2,7 +2,7 @@
 
 A ``model.keras`` is a zip archive with the network's form, its weights (HDF5), the optimizer's state and the time at
 which it was saved. So two files of one network differ, and two thirds of a file are of no use after the training.
-`pack` leaves out the time and the optimizer, and the same network is the same bytes.
+`pack` leaves out the time, the optimizer and places in memory, and the same network is the same bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -68,7 +69,7 @@ def same_weights(content: bytes, other: bytes) -> bool:
 
 
 def pack(path: Path, to: Path) -> None:
-    """Copy the network in `path` to `to`, without optimizer and date; Keras reads it like any other.
+    """Copy the network in `path` to `to`, without optimizer, date and places in memory; Keras reads it like any other.
 
     Raises
     ------
@@ -84,6 +85,7 @@ def pack(path: Path, to: Path) -> None:
     metadata.pop("date_saved", None)
     form = json.loads(entries[_FORM])
     form.pop("compile_config", None)  # it would ask for the optimizer's state
+    _number_shared(form, {})
     entries[_METADATA], entries[_FORM] = (json.dumps(entry, sort_keys=True).encode() for entry in (metadata, form))
     entries[_WEIGHTS] = _shuffled(entries, path)
     with written_atomically(to) as temporary, zipfile.ZipFile(temporary, "w") as archive:
@@ -103,6 +105,18 @@ def _entries(content: bytes, name: str | Path) -> dict[str, bytes]:
         reason = " ".join(str(error).split())
         raise InputProblem(name, f"is no network's file ({reason})", "train it again") from None
     return entries
+
+
+def _number_shared(entry: Any, numbers: dict[int, int]) -> None:
+    """Number the shared objects below `entry` as they come: Keras names them by their places in memory."""
+    if isinstance(entry, dict):
+        if isinstance(named := entry.get("shared_object_id"), int):
+            entry["shared_object_id"] = numbers.setdefault(named, len(numbers))
+        for _, below in sorted(entry.items()):
+            _number_shared(below, numbers)
+    elif isinstance(entry, list):
+        for below in entry:
+            _number_shared(below, numbers)
 
 
 @contextmanager
