@@ -26,6 +26,11 @@ MEASURED = ("validation_accuracy", "test_accuracy", "transfer_accuracy")
 #: Largest number of clips and files left out that a card lists one by one.
 SHOWN = 20
 
+# Columns that the tables of notebooks 06 and 10 must have.
+_ACCURACY = ("accuracy", "low", "high")
+_OF_PARTS = ("part", "sequences", "actors", *_ACCURACY, "UAR", "UAR low", "UAR high", "calibration error")
+_OF_GROUPS = ("group", "value", *_ACCURACY)
+
 _LEVELS = {"XX": "XX (not specified)", "LO": "LO (low)", "MD": "MD (medium)", "HI": "HI (high)"}
 
 
@@ -146,7 +151,7 @@ def _groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _people_read(study: Study) -> dict[str, pd.DataFrame]:
     """Notebook 10's accuracies by age and race under the study's own split, as far as the corpus states them."""
     path = workspace() / f"tables/{study.name}/by_group.csv"
-    table = _table(path, "protocol", "group", "value", "tests", "accuracy", "low", "high")
+    table = _table(path, "protocol", *_OF_GROUPS, "tests")
     of_people = (table["protocol"] == study.settings["split_protocol"]) & table["group"].isin(["age", "race"])
     return _groups(table[of_people].rename(columns={"tests": "sequences"}))
 
@@ -190,8 +195,8 @@ def model_facts(study: Study) -> dict[str, Any]:
     run = _having(results.run_metrics(study, cell), folder, "actors", "sequences", *MEASURED)
     clips = _table(study.data(study.training_corpus) / "clips.csv", "clip", "actor", "sex", "age", "race")
     tables = workspace() / "tables" / study.name
-    parts = _table(tables / "best_network.csv", "part", "accuracy", "low", "high", "UAR", "calibration error")
-    groups = _table(tables / "best_network_groups.csv", "part", "group", "value", "accuracy", "precision")
+    parts = _table(tables / "best_network.csv", *_OF_PARTS)
+    groups = _table(tables / "best_network_groups.csv", "part", *_OF_GROUPS, "sequences", "precision")
     uncertainty = _where_done(study, "10_uncertainty")
     people = [
         {"part": part, **_people(clips, run["actors"][part]), "sequences": run["sequences"][part]} for part in PARTS
