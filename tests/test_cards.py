@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from lib.base.emotions import EMOTIONS
 from lib.base.files import write_problems, write_table
 from lib.base.markdown import markdown
-from lib.base.paths import ROOT, workspace
+from lib.base.paths import NOTEBOOKS, ROOT, workspace
 from lib.base.problems import InputProblem
 from lib.corpora.cremad import LEVELS
 from lib.corpora.folder import clip_table
 from lib.corpora.registry import CORPORA
 from lib.report import cards
+from lib.run import runner
 from lib.sequences import cutting, splits
-from lib.study import load
+from lib.study import load, results
 from lib.study.metrics import write_metrics
 from lib.synthetic import plan
 from lib.synthetic.actors import cast
@@ -314,6 +315,31 @@ def test_a_study_of_the_real_corpora_says_nothing_of_a_sample(study, texts):
         assert "make predict" in text and re.search(r"temperature of\n\d\.\d\d, fitted on the validation part", text)
     assert "on a filmed one its answer means nothing" in texts["model_card"]
     assert "on a filmed one" not in of_real["model_card"]
+
+
+@pytest.mark.slow
+def test_the_card_shows_what_notebook_06_computes_of_incomplete_predictions(study, training):
+    """A sex that is unknown for one actor is a group, one that nobody states is none; one actor has no interval."""
+    for cell in study.grid:
+        if study.training(cell) != training:
+            shutil.copytree(RECORD / cell.run, study.training(cell))
+    run = next(cell for cell in study.grid if cell.run == training.name)
+    for path in training.glob("*.checksums.json"):
+        path.unlink()
+    one = results.predictions(study, run, "transfer").query("actor == actor.min()")
+    write_table(one, training / "transfer_predictions.csv")
+    right = float((one["predicted"] == one["emotion"]).mean())
+    change(training, transfer_accuracy=right)
+    table = pd.read_csv(training / "predictions.csv", dtype={"clip": str})
+    for stated, groups in ((table["sex"].mask(table["actor"] == table["actor"].min()), 1), (np.nan, 0)):
+        write_table(table.assign(sex=stated), training / "predictions.csv")
+        out = study.runs("06_confusion_matrices") / "default"
+        runner.run(NOTEBOOKS / "06_confusion_matrices.ipynb", out, {"study": "sample", "out": str(out)})
+        card = cards.rendered(study)["model_card"]
+        assert len([row for row in rows(card, "unknown") if row[2].endswith("%")]) == groups
+        assert ("test part, by sex**" in card) == bool(groups)
+        (row,) = [row for row in rows(card, "transfer") if row[3].endswith("%")]
+        assert row[2:5] == ["1", f"{100 * right:.1f} %", "none"]
 
 
 def test_a_part_of_one_actor_has_no_interval(study):

@@ -30,16 +30,22 @@ def environment(tmp_path_factory):
     else:
         done = make_sequences(workspace)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return variables(workspace)
+
+
+def variables(workspace):
+    """The environment in which a process works in `workspace`."""
     return {**os.environ, "STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
 
 
 def make_sequences(workspace, *options):
     """Run the workflow up to the sample's sequences in `workspace`."""
-    variables = {**os.environ, "STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
     targets = [f"data/sample/{corpus}/sequences.csv" for corpus in ("cremad", "ravdess")]
     command = [sys.executable, "-m", "snakemake", "--profile", str(ROOT / "workflow/profiles/default")]
     command += ["--snakefile", str(ROOT / "workflow/Snakefile"), "--directory", str(workspace), *targets, *options]
-    return subprocess.run([*command, "--config", "study=sample"], env=variables, capture_output=True, text=True)
+    return subprocess.run(
+        [*command, "--config", "study=sample"], env=variables(workspace), capture_output=True, text=True
+    )
 
 
 def contents(folder):

@@ -40,7 +40,17 @@ SENTENCES = {
 #: Intensity asked of the actor: unspecified, low, medium, high.
 LEVELS = ("XX", "LO", "MD", "HI")
 
+#: Shown where a corpus does not state an actor's sex or a clip's level.
+UNKNOWN = "unknown"
+
 _NAME = re.compile(rf"(\d{{4}})_({'|'.join(SENTENCES)})_({'|'.join(CREMAD_CODES)})_({'|'.join(LEVELS)})", re.ASCII)
+
+
+def in_order(values: pd.Series) -> pd.Categorical:
+    """`values` as text in the order of tables: CREMA-D's levels from low to high, everything else by name."""
+    texts = values.astype(object).fillna(UNKNOWN).astype(str)
+    known = [level for level in LEVELS if level in set(texts)]
+    return pd.Categorical(texts, [*known, *sorted(set(texts) - set(known))], ordered=True)
 
 
 def parse_name(clip: str) -> dict:

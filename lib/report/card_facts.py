@@ -11,14 +11,12 @@ import pandas as pd
 from lib.base.emotions import EMOTIONS
 from lib.base.paths import workspace
 from lib.base.problems import InputProblem
-from lib.corpora.cremad import LEVELS
+from lib.corpora.cremad import UNKNOWN, in_order
 from lib.sequences.cutting import read_table
 from lib.sequences.splits import PARTS
 from lib.study import Study, publication, results
 from lib.study.cells import spelled
 from lib.study.metrics import read_metrics
-
-UNKNOWN = "unknown"
 
 #: Accuracies that the metrics of a training state.
 MEASURED = ("validation_accuracy", "test_accuracy", "transfer_accuracy")
@@ -97,14 +95,6 @@ def _people(clips: pd.DataFrame, actors: Iterable[int]) -> dict[str, Any]:
         "sex unknown": counts[UNKNOWN],
         "age": _ages(people["age"]),
     }
-
-
-def _ordered(values: pd.Series) -> pd.Categorical:
-    """`values` as text in the order of a card: CREMA-D's levels from low to high, everything else by name."""
-    texts = values.astype(object).fillna(UNKNOWN).astype(str)
-    known = [level for level in LEVELS if level in set(texts)]
-    ordered = pd.Categorical(texts, [*known, *sorted(set(texts) - set(known))], ordered=True)
-    return ordered.rename_categories(lambda text: _LEVELS.get(text, text))
 
 
 def _parts(table: pd.DataFrame, path: Path, run: dict[str, Any]) -> pd.DataFrame:
@@ -244,7 +234,7 @@ def corpus_facts(study: Study, corpus: str) -> dict[str, Any]:
     listed = pd.DataFrame({"file": problems["file"].map(lambda name: Path(name).name), "reason": problems["problem"]})
     people = clips.drop_duplicates("actor")
     races = people["race"].astype(object).fillna(UNKNOWN).value_counts().rename_axis("race").reset_index(name="actors")
-    levels = pd.crosstab(_ordered(clips["level"]), clips["emotion"]).reindex(columns=EMOTIONS, fill_value=0)
+    levels = pd.crosstab(in_order(clips["level"]), clips["emotion"]).reindex(columns=EMOTIONS, fill_value=0)
     with_finding = clips[clips["finding"] != ""] if "finding" in clips else clips[:0]
     return {
         "name": study.name_of(corpus),
@@ -253,7 +243,7 @@ def corpus_facts(study: Study, corpus: str) -> dict[str, Any]:
         "people": pd.DataFrame([_people(clips, people["actor"])]),
         "races": races if (races["race"] != UNKNOWN).any() else None,
         "sentences": clips["sentence"].nunique(),
-        "levels": levels.rename_axis(index="level").reset_index(),
+        "levels": levels.rename(index=_LEVELS).rename_axis(index="level").reset_index(),
         "findings": with_finding.groupby("finding").size().to_dict(),
         "unused": len(listed),
         "unused_named": listed[:SHOWN],
