@@ -6,6 +6,7 @@ import pytest
 from lib.study import publication
 from lib.training import network
 from lib.training.backend import keras, tf
+from lib.training.layers import _kernel_order, _recur
 from lib.training.loop import configure, load_model
 
 configure(threads=1)
@@ -113,6 +114,43 @@ def test_fused_lstm_is_keras(training):
         layer.set_weights([noise(20, 32) / 9, noise(8, 32) / 9, noise(32) / 9])
     for a, b in zip(*(values_and_gradients(layer, x, target, training) for layer in (ours, theirs)), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5 * max(1, np.abs(b).max()))
+
+
+def test_gradient_of_the_lstm_is_block_lstms_to_the_last_bit():
+    """Recorded trainings were made with the kernel BlockLSTMGrad, and no committed number may change."""
+    rng = np.random.default_rng(3)
+    for batch in (2, 7, 8, 32):
+        products, recurrent, bias = (
+            tf.constant(rng.normal(size=shape), tf.float32) for shape in ((75, batch, 256), (64, 256), (256,))
+        )
+        with tf.GradientTape() as tape:
+            tape.watch([products, recurrent, bias])
+            last = _recur(products, recurrent, bias)
+            loss = tf.reduce_sum(last * last)
+        ours = tape.gradient(loss, [products, recurrent, bias])
+
+        weights = _kernel_order(tf.concat([tf.eye(256), recurrent], axis=0))
+        zeros, none = tf.zeros((batch, 64)), tf.zeros(64)
+        start = {"seq_len_max": tf.constant(75, tf.int64), "x": products, "cs_prev": zeros, "h_prev": zeros}
+        start |= {"w": weights, "wci": none, "wcf": none, "wco": none, "b": _kernel_order(bias)}
+        gates = tf.raw_ops.BlockLSTM(**start, forget_bias=0.0, cell_clip=-1.0)
+        assert np.array_equal(last, gates.h[-1])
+        of_output = tf.concat([tf.zeros((74, batch, 64)), 2 * last[None]], axis=0)
+        theirs = tf.raw_ops.BlockLSTMGrad(
+            **start, **gates._asdict(), cs_grad=tf.zeros_like(gates.cs), h_grad=of_output, use_peephole=False
+        )
+        expected = theirs.x_grad, _kernel_order(theirs.w_grad[256:]), _kernel_order(theirs.b_grad)
+        for name, a, b in zip(("products", "recurrent", "bias"), ours, expected, strict=True):
+            assert np.array_equal(a, b), (batch, name)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_scaled_dropout_is_keras(training):
+    x, target = noise(6, 4, 3, 3, 5), noise(6, 4, 3, 3, 5)
+    kinds = (network.ScaledSpatialDropout3D, keras.layers.SpatialDropout3D)
+    ours, theirs = ([values_and_gradients(kind(0.3, seed=4), x, target, training)] for kind in kinds)
+    assert all(np.array_equal(a, b) for a, b in zip(*ours, *theirs, strict=True))
+    assert (ours[0][0].numpy() == 0).any() == training
 
 
 def test_saved_network_is_the_same(settings, tmp_path):

@@ -110,6 +110,22 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable(package="lib")
+class ScaledSpatialDropout3D(keras.layers.SpatialDropout3D):
+    """Keras' SpatialDropout3D as one multiplication.
+
+    Keras scales all values and then selects those that are kept, which on a CPU takes three times as long. Here each
+    channel is multiplied by its own draw, zero or the scale. Draws and values are the same.
+    """
+
+    def call(self, inputs, training=False):
+        """Drop channels of `inputs`, ``(batch, frames, rows, columns, channels)``, in training."""
+        if not training or not self.rate:
+            return inputs
+        ones = tf.ones((tf.shape(inputs)[0], 1, 1, 1, inputs.shape[4]), inputs.dtype)
+        return inputs * keras.random.dropout(ones, self.rate, seed=self.seed_generator)
+
+
+@keras.saving.register_keras_serializable(package="lib")
 class FusedLSTM(keras.layers.LSTM):
     """Keras' LSTM (last output only), trained on a CPU by TensorFlow's single kernel ``BlockLSTM``.
 
@@ -125,29 +141,67 @@ class FusedLSTM(keras.layers.LSTM):
         kernel, recurrent, bias = (
             tf.convert_to_tensor(v) for v in (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
         )
-        batch, (frames, features), units = tf.shape(sequences)[0], sequences.shape[1:], self.units
+        batch, (frames, features) = tf.shape(sequences)[0], sequences.shape[1:]
         if self.dropout:  # one mask for all frames, as Keras has it
             ones = tf.ones((batch, 1, features), sequences.dtype)
             sequences *= keras.random.dropout(ones, self.dropout, seed=self.cell.seed_generator)
-        products = tf.reshape(tf.reshape(sequences, (-1, features)) @ kernel, (batch, frames, 4 * units))
+        products = tf.reshape(tf.reshape(sequences, (-1, features)) @ kernel, (batch, frames, 4 * self.units))
+        return _recur(tf.transpose(products, (1, 0, 2)), recurrent, bias)
 
-        def kernel_order(gates):  # Keras: input, forget, cell, output; BlockLSTM: input, cell, forget, output
-            i, f, c, o = tf.split(gates, 4, axis=-1)
-            return tf.concat([i, c, f, o], axis=-1)
 
-        zeros, no_peephole = tf.zeros((batch, units)), tf.zeros((units,))
-        outputs = tf.raw_ops.BlockLSTM(
-            seq_len_max=tf.constant(frames, tf.int64),
-            x=tf.transpose(products, (1, 0, 2)),
-            cs_prev=zeros,
-            h_prev=zeros,
-            # The products are already computed: the input's half of the matrix is the identity.
-            w=kernel_order(tf.concat([tf.eye(4 * units), recurrent], axis=0)),
-            wci=no_peephole,
-            wcf=no_peephole,
-            wco=no_peephole,
-            b=kernel_order(bias),
-            forget_bias=0.0,  # Keras has it in the bias already
-            cell_clip=-1.0,
-        )
-        return outputs.h[-1]
+def _kernel_order(gates):
+    """Gates (last axis) in TensorFlow's order: input, cell, forget, output; or back to Keras': forget before cell."""
+    i, f, c, o = tf.split(gates, 4, axis=-1)
+    return tf.concat([i, c, f, o], axis=-1)
+
+
+@tf.custom_gradient
+def _recur(products, recurrent, bias):
+    """Last output ``(batch, units)`` of an LSTM, from the products ``(frames, batch, 4 units)`` of inputs and kernel.
+
+    The gradient is that of ``BlockLSTMGrad``, to the last bit (but for a batch of one), at a third of its time: that
+    kernel also sums the gradient of the identity matrix that stands for the input's weights here.
+    """
+    frames, units = products.shape[0], recurrent.shape[0]
+    zeros, no_peephole = tf.zeros((tf.shape(products)[1], units)), tf.zeros((units,))
+    peepholes = {"wci": no_peephole, "wcf": no_peephole, "wco": no_peephole}
+    weights = _kernel_order(recurrent)
+    gates = tf.raw_ops.BlockLSTM(
+        seq_len_max=tf.constant(frames, tf.int64),
+        x=products,
+        cs_prev=zeros,
+        h_prev=zeros,
+        # The products are already computed: the input's half of the matrix is the identity.
+        w=tf.concat([_kernel_order(tf.eye(4 * units)), weights], axis=0),
+        **peepholes,
+        b=_kernel_order(bias),
+        forget_bias=0.0,  # Keras has it in the bias already
+        cell_clip=-1.0,
+    )
+
+    def gradient(of_output):
+        steps = {name: tf.unstack(getattr(gates, name), frames) for name in ("i", "cs", "f", "o", "ci", "co", "h")}
+        before = {name: [zeros, *steps[name][:-1]] for name in ("cs", "h")}
+        # this kernel multiplies no matrices: it reads only the sizes of the input and of the weights
+        sizes = {"x": zeros[:, :1], "h_prev": zeros, "w": tf.zeros((1 + units, 4 * units)), "b": tf.zeros((4 * units,))}
+        of_cell, of_gates = zeros, []
+        for frame in reversed(range(frames)):
+            cell = tf.raw_ops.LSTMBlockCellGrad(
+                **sizes,
+                **peepholes,
+                **{name: steps[name][frame] for name in ("i", "cs", "f", "o", "ci", "co")},
+                cs_prev=before["cs"][frame],
+                cs_grad=of_cell,
+                h_grad=of_output,
+                use_peephole=False,
+            )
+            of_cell, of_output = cell.cs_prev_grad, tf.matmul(cell.dicfo, weights, transpose_b=True)
+            of_gates.append(cell.dicfo)
+        # The bias is the weight of an input that is always 1. Frames are added one after the other, from the last to
+        # the first: other sums add in other orders, and the last bits would be others.
+        inputs = [tf.concat([h, tf.ones_like(h[:, :1])], axis=1) for h in reversed(before["h"])]
+        each = tf.matmul(tf.stack(inputs), tf.stack(of_gates), transpose_a=True)
+        total = _kernel_order(tf.math.unsorted_segment_sum(each, tf.zeros(frames, tf.int32), 1)[0])
+        return _kernel_order(tf.stack(of_gates[::-1])), total[:units], total[units]
+
+    return gates.h[-1], gradient

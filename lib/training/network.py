@@ -15,7 +15,7 @@ import pandas as pd
 from lib.base.emotions import EMOTIONS
 from lib.study.choices import BLOCKS
 from lib.training.backend import keras
-from lib.training.layers import FoldedConv3D, FusedBatchNormalization, FusedLSTM, Orthogonal
+from lib.training.layers import FoldedConv3D, FusedBatchNormalization, FusedLSTM, Orthogonal, ScaledSpatialDropout3D
 
 #: Shape of a sequence: frames, rows, columns, RGB.
 INPUT_SHAPE = (75, 28, 28, 3)
@@ -109,7 +109,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
         x = k.LeakyReLU(settings["leaky_relu_slope"], dtype=precision, name=f"leaky_relu_{block}")(x)
         momentum, dropout = settings["batch_norm_momentum"], settings["spatial_dropout"]
         x = FusedBatchNormalization(momentum=momentum, dtype=precision, name=f"batch_norm_{block}")(x)
-        x = k.SpatialDropout3D(dropout, seed=int(seed), dtype=precision, name=f"dropout_{block}")(x)
+        x = ScaledSpatialDropout3D(dropout, seed=int(seed), dtype=precision, name=f"dropout_{block}")(x)
         if pool:  # "same", so that both ways of downsampling give the same shapes
             x = k.MaxPooling3D(strides, padding="same", dtype=precision, name=f"pool_{block}")(x)
     x = k.Reshape((INPUT_SHAPE[0], -1), name="frames")(x)
