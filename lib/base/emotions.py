@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from lib.base.tables import pd
-
 #: Order of the paper's Figure 5, and of every table, axis and softmax unit here.
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad")
 
@@ -37,8 +35,3 @@ RAVDESS_CODES = {"01": "neutral", "03": "happy", "04": "sad", "05": "angry", "06
 def label(emotion: str) -> int:
     """Class number (0 to 5) of `emotion`."""
     return EMOTIONS.index(emotion)
-
-
-def categorical(values) -> pd.Categorical:
-    """`values` as an ordered pandas categorical in the fixed order."""
-    return pd.Categorical(values, categories=EMOTIONS, ordered=True)

@@ -16,9 +16,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-#: What ``numerics`` of a study's file may be.
-NUMERICS = ("portable", "native")
-
 #: Newest instructions that oneDNN, TensorFlow's library of kernels, may use. Native leaves AMX out: some virtual
 #: machines announce it and then end the process that uses it, and it has no float32 form.
 ONEDNN_ISA = {"portable": "AVX2", "native": "AVX512_CORE_FP16"}
