@@ -67,6 +67,63 @@ def test_no_frame_gives_no_points(tracker):
 
 
 @needs_models
+def test_reading_in_turn_takes_half_the_readings_and_scatters_less(take, monkeypatch):
+    frames, _ = take
+    count, read = 0, FaceMesh._read_square
+
+    def counted(*arguments):
+        nonlocal count
+        count += 1
+        return read(*arguments)
+
+    monkeypatch.setattr(FaceMesh, "_read_square", counted)
+    points, readings = {}, {}
+    for twice in (False, True):
+        count = 0
+        points[twice], success = FaceMesh(twice=twice).track(frames)
+        readings[twice] = count
+        assert success.all()
+    assert readings == {False: 4 + 19, True: 4 + 2 * 19}  # the first frame is read four times
+    assert np.array_equal(points[False][0], points[True][0])
+    between_eyes = np.linalg.norm(points[True][:, 36] - points[True][:, 45], axis=-1).mean()
+    assert np.linalg.norm(points[False] - points[True], axis=-1).mean() < 0.02 * between_eyes
+    assert quality.jitter(points[False]) < 0.8 * quality.jitter(points[True])
+
+
+@needs_models
+def test_frames_before_a_broken_one_come_first_and_one_more_is_read(tracker, take):
+    frames, _ = take
+    read = 0
+
+    def broken():
+        nonlocal read
+        for frame in frames[:3]:
+            read += 1
+            yield frame
+        raise InputProblem("clip.flv", "ends early", "fetch it again")
+
+    followed = tracker.follow(broken())
+    for number in range(3):
+        frame, points = next(followed)
+        assert frame is frames[number] and points is not None
+        assert read == min(number + 2, 3)
+    with pytest.raises(InputProblem, match="ends early"):
+        next(followed)
+
+
+@needs_models
+def test_a_lost_face_is_a_new_one_where_it_is_found_again(tracker, take):
+    """The frame before the loss and the frame after it do not share their landmarks."""
+    frames, _ = take
+    moved = [np.roll(frame, 90, axis=1) for frame in frames[6:9]]
+    nothing = np.full_like(frames[0], 128)
+    points, success = tracker.track([*frames[:6], nothing, *moved])
+    assert success.tolist() == [True] * 6 + [False] + [True] * 3
+    alone = [tracker.track(part)[0] for part in (frames[:6], moved)]
+    assert np.array_equal(points[success], np.concatenate(alone))
+
+
+@needs_models
 def test_a_clip_does_not_depend_on_the_one_before(tracker, take):
     frames, _ = take
     first, _ = tracker.track(frames[:3])
@@ -250,7 +307,8 @@ def test_the_shipped_constants_are_those_of_the_fit(real_data):
     clips = {path.stem: path for path in find_clips(real_data) if (real_data / f"openface/{path.stem}.csv").is_file()}
     if len({quality.person(clip) for clip in clips}) < 3:
         pytest.skip("fewer than three people with OpenFace's tables are there")
-    points = {clip: quality.track(list(read_frames(path)), FaceMesh()) for clip, path in clips.items()}
+    tracker = FaceMesh(twice=True)
+    points = {clip: quality.track(list(read_frames(path)), tracker) for clip, path in clips.items()}
     reference = {clip: read_features(real_data / f"openface/{clip}.csv").points for clip in clips}
     fitted = quality.fit(list(clips), points, reference)
     for name, tolerance in (("shifts", 0.006), ("turned", 0.06), ("stretched", 0.0006), ("mean_length", 0.006)):
@@ -259,7 +317,7 @@ def test_the_shipped_constants_are_those_of_the_fit(real_data):
 
 @needs_models
 def test_a_clip_and_its_mirror_image_give_nearly_mirrored_points(real_data, tracker):
-    """The model leans to a side; the two readings of every frame, one of them mirrored, even most of that out."""
+    """The model leans to a side; the two kinds of reading, one of them mirrored, even most of that out."""
     frames = list(read_frames(real_data / "cremad/VideoFlash/1001_DFA_NEU_XX.flv"))[:10]
     points = tracker.track(frames)[0]
     mirrored = tracker.track([np.ascontiguousarray(frame[:, ::-1]) for frame in frames])[0][:, MIRROR]

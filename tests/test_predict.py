@@ -134,7 +134,7 @@ def test_half_the_rate_gives_the_same_seconds(tmp_path, people, tracker, network
 
 def turned(frames, degrees=60):
     """The head turned to the side, its front half taken for a cylinder."""
-    points = FaceMesh().locate(frames[0])
+    [(_, points)] = FaceMesh().follow(frames[:1])
     middle, radius = (points[0] + points[16])[0] / 2, (points[16] - points[0])[0] / 2 * 1.02
     height, width = frames[0].shape[:2]
     angle = np.arcsin(((np.arange(width) - middle) / radius).clip(-1, 1)) - np.radians(degrees)

@@ -181,4 +181,4 @@ def test_the_twins_study_is_the_papers():
     pilot = load("twin-pilot")
     assert len(plan("cremad", **pilot.rendering("cremad"))) == 1621
     assert f"splits and controls, {len(pilot.trainings)} trainings." in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert not pilot.own_settings and pilot.grid == paper.grid
+    assert pilot.own_settings == ("face_backend",) and pilot.grid == paper.grid

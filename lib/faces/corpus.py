@@ -13,7 +13,7 @@ from functools import cache
 from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ from lib.faces.openface import find_pictures
 #: Columns of the table that `mask_corpus` gives (``faces.csv``).
 FACE_COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
 
-Backend = Literal["mesh", "openface"]
+Backend = Literal["mesh", "mesh_twice", "openface"]
 
 #: Code that makes the pixels.
 _CODE = (alignment, correction, landmarks, masking, mesh, openface, video)
@@ -75,7 +75,7 @@ class _Recipe:
     def mask(self, clip: str, path: str, tracker: FaceMesh | None) -> MaskedClip:
         """Mask the faces of one clip; the result has no pictures if nothing can be read."""
         try:
-            if self.backend == "mesh":
+            if tracker:
                 return mask_clip(path, tracker, SIZE, self.interpolation)
             return mask_openface_clip(clip, path, self.openface_folder, SIZE, self.interpolation)
         except InputProblem as problem:
@@ -85,7 +85,9 @@ class _Recipe:
             )
 
     def tracker(self) -> FaceMesh | None:
-        return FaceMesh(self.models_dir) if self.backend == "mesh" else None
+        if self.backend == "openface":
+            return None
+        return FaceMesh(self.models_dir, twice=self.backend == "mesh_twice")
 
 
 @cache
@@ -151,7 +153,8 @@ def mask_corpus(
         (N frames, C clips): `faces` uint8 (N, 28, 28, 3), `success` bool (N,), `landmarks` float32
         (N, 68, 2), `clips` str (C,), `offsets` int64 (C + 1,), `problems` str (C,), `fingerprint` str.
     backend
-        ``mesh`` finds the landmarks itself; ``openface`` takes them from FeatureExtraction's output.
+        ``mesh`` and ``mesh_twice`` find the landmarks themselves (`FaceMesh`); ``openface`` takes them from
+        FeatureExtraction's output.
     openface_folder
         FeatureExtraction's ``-out_dir``, for the backend ``openface``.
     interpolation : {"area", "linear", "cubic"}
@@ -177,13 +180,13 @@ def mask_corpus(
     ValueError
         For an unknown backend or interpolation, or a clip named twice.
     """
-    if backend not in ("mesh", "openface") or interpolation not in INTERPOLATIONS:
+    if backend not in get_args(Backend) or interpolation not in INTERPOLATIONS:
         raise ValueError(f"unknown backend {backend!r} or interpolation {interpolation!r}")
     if backend == "openface" and openface_folder is None:
         raise ValueError("the backend openface needs openface_folder")
     if clips["clip"].duplicated().any():
         raise ValueError(f"clip {clips.loc[clips['clip'].duplicated(), 'clip'].iloc[0]} is named twice")
-    if backend == "mesh":
+    if backend != "openface":
         check_models(models_dir)  # before any work
     recipe = _Recipe(
         backend,

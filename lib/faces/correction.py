@@ -132,7 +132,7 @@ def correct(points: np.ndarray, correction: Correction = TOWARDS_OPENFACE) -> np
     Parameters
     ----------
     points : float array, (68, 3)
-        Pixels in a frame and depth, as :meth:`lib.faces.landmarks.FaceMesh.locate_mesh` gives them.
+        Pixels in a frame and depth, as :meth:`lib.faces.landmarks.FaceMesh.follow_mesh` gives them.
     correction
         The constants.
 

@@ -2,19 +2,23 @@
 
 Two of MediaPipe's models do the work (Bazarevsky et al., "BlazeFace", 2019; Kartynnik et al., "Real-time facial
 surface geometry from monocular video on mobile GPUs", 2019). The detector finds the face in a frame. The mesh
-model reads a rotated square around it twice: a small square, and a large one mirrored. The mean of the two is the
-mesh, which scatters less and leans to neither side. In the next frame the squares come from the last mesh, so the
-detector runs again only if the face is lost.
+model reads a rotated square around it, which then comes from the meshes before, so the detector runs again only if
+the face is lost. There are two kinds of square, a small one, and a large one mirrored; the mean of both meshes leans to
+neither side. Each frame is read in one of them, in turn. The mesh in the other one is the mean of those in the
+frames before and after, so a frame's landmarks are known one frame later. This takes half the time of reading both in
+every frame, and the landmarks scatter less.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 
+from lib.base.problems import InputProblem
 from lib.base.quiet import stderr_shut
 from lib.faces.alignment import sample
 from lib.faces.correction import correct
@@ -25,12 +29,17 @@ __all__ = ["FaceMesh", "fetch_models"]
 
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners: they give the square its rotation
 _DETECTOR_SIDE, _MESH_SIDE = 128, 256
-# Sides of the squares around the face, in lengths of its box, and whether the square is read mirrored. MediaPipe
+# The two kinds: side of the square around the face, in lengths of its box, and whether it is read mirrored. MediaPipe
 # takes 1.5. The face's size in the mesh grows with the square, and grows differently for different people: two
 # squares even that out. `tests/benchmarks/bench_mask_quality.py` measures it.
-_SQUARES = ((1.35, False), (1.65, True))
+_KINDS = ((1.35, False), (1.65, True))
 _SAME = 0.3  # two boxes that overlap by more are of one face (intersection over union)
 _FACE_SCORE = 0.5  # least probability of a face, of both models
+
+#: The mesh of each kind, float64 (468, 3), in one frame; None for the one that was not read.
+_Reading = tuple[Any, Any]
+#: The readings of one face in the last frames, at most three.
+_Track = list[_Reading]
 
 
 class _Model:
@@ -77,6 +86,8 @@ class FaceMesh:
         Folder of the two model files; default `lib.base.paths.models_dir()`.
     corrected
         Whether `lib.faces.correction.correct` moves the points.
+    twice
+        Whether every frame is read in both kinds of square, which takes twice the time.
 
     Raises
     ------
@@ -84,17 +95,12 @@ class FaceMesh:
         If a model file is missing or is not the expected one (SHA-256).
     """
 
-    def __init__(self, models_dir: str | os.PathLike | None = None, corrected: bool = True):
+    def __init__(self, models_dir: str | os.PathLike | None = None, corrected: bool = True, twice: bool = False):
         contents = check_models(models_dir)
         self._detector = _Model(contents["face_detector.tflite"])
         self._mesh = _Model(contents["face_landmarks_detector.tflite"])
         self._anchors = _anchors()
-        self._corrected = corrected
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the face; call it before the first frame of another clip."""
-        self._squares: list[np.ndarray] | None = None
+        self._corrected, self._twice = corrected, twice
 
     def track(self, frames: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Landmarks in all `frames` of one clip.
@@ -111,45 +117,63 @@ class FaceMesh:
         success : bool array, (n,)
             Whether a face was found.
         """
-        self.reset()
-        located = [self.locate(frame) for frame in frames]
+        located = [points for _, points in self.follow(frames)]
         success = np.array([points is not None for points in located], dtype=bool)
         points = np.zeros((len(located), 68, 2), dtype=np.float32)
         for row in np.flatnonzero(success):
             points[row] = located[row]
         return points, success
 
-    def locate(self, frame: np.ndarray) -> np.ndarray | None:
-        """The 68 points, float32 (68, 2), in the next frame of the clip, or None where it shows no face."""
-        mesh = self.locate_mesh(frame)
-        if mesh is None:
-            return None
-        points = mesh[MESH_TO_68]
-        return correct(points) if self._corrected else points[:, :2]
+    def follow(self, frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Each frame of one clip with its 68 points, float32 (68, 2), or with None where it shows no face.
 
-    def locate_mesh(self, frame: np.ndarray) -> np.ndarray | None:
-        """All mesh points in the next frame of the clip, or None.
-
-        Returns
-        -------
-        float32 array, (468, 3)
-            Pixels in the frame; the third column is the depth, smaller towards the camera.
+        One frame more than was returned is read. If reading the frames fails, those before it come first.
         """
-        readings = None
-        if self._squares is not None:
-            readings = self._read_mesh(frame, self._squares)
-        if readings is None:
-            square = self._detect(frame)
-            first = None if square is None else self._read_mesh(frame, [square] * len(_SQUARES))
-            if first is not None:
-                # A second pass on the squares that tracking would use: without it the landmarks of a clip's first frame
-                # scatter more than the others.
-                readings = self._read_mesh(frame, [_square_around_mesh(reading) for reading in first]) or first
-        if readings is None:
-            self._squares = None
-            return None
-        self._squares = [_square_around_mesh(reading) for reading in readings]
-        return np.mean(readings, axis=0).astype(np.float32)
+        for frame, mesh in self.follow_mesh(frames):
+            if mesh is None:
+                yield frame, None
+            else:
+                points = mesh[MESH_TO_68]
+                yield frame, correct(points) if self._corrected else points[:, :2]
+
+    def follow_mesh(self, frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Each frame of one clip with all its mesh points, or with None; see `follow`.
+
+        A mesh is float32 (468, 3), pixels in the frame; the third column is the depth, smaller towards the camera.
+        """
+        waiting: tuple[np.ndarray, _Track] | None = None
+        track: _Track = []
+        try:
+            for frame in frames:
+                track = self._extended(track, frame)
+                if waiting:
+                    yield waiting[0], _mean_mesh(waiting[1], track[-1] if len(track) > 1 else None)
+                waiting = (frame, track)
+        except InputProblem:
+            if waiting:
+                yield waiting[0], _mean_mesh(waiting[1], None)
+            raise
+        if waiting:
+            yield waiting[0], _mean_mesh(waiting[1], None)
+
+    def _extended(self, track: _Track, frame: np.ndarray) -> _Track:
+        """The `track` with the readings of one more frame; a new one if the face was lost, empty if there is none."""
+        if track and self._twice:
+            both = self._read_both(frame, [_square_around_mesh(mesh) for mesh in track[-1]])
+            if both is not None:
+                return [track[-1], both]
+        elif track:
+            kind = 0 if track[-1][0] is None else 1  # in turn; after a frame that was read in both, the second
+            mesh = self._read_square(frame, _square_around_mesh(_latest(track, kind)), kind)
+            if mesh is not None:
+                return [*track[-2:], (mesh, None) if kind == 0 else (None, mesh)]
+        square = self._detect(frame)
+        first = None if square is None else self._read_both(frame, [square] * len(_KINDS))
+        if first is None:
+            return []
+        # A second pass on the squares that tracking would use: without it the landmarks of a clip's first frame scatter
+        # more than the others.
+        return [self._read_both(frame, [_square_around_mesh(mesh) for mesh in first]) or first]
 
     def faces(self, frame: np.ndarray) -> list[tuple[float, np.ndarray]]:
         """All faces that the detector sees in one frame, the most certain first; tracking is not affected.
@@ -209,22 +233,15 @@ class FaceMesh:
         values[:, [0, 2, 3, 4, 5, 6, 7]] += self._anchors[candidates, None]
         return scores, values, scale, shift
 
-    def _read_mesh(self, frame: np.ndarray, squares: list[np.ndarray]) -> list[np.ndarray] | None:
-        """The mesh as each model input of `_SQUARES` shows it, float64 (468, 3) each, or None if one shows no face.
+    def _read_both(self, frame: np.ndarray, squares: list[np.ndarray]) -> _Reading | None:
+        """The meshes in a square of each kind, or None if one shows no face."""
+        small, large = (self._read_square(frame, square, kind) for kind, square in enumerate(squares))
+        return None if small is None or large is None else (small, large)
 
-        Each has its own square around the face: where the last reading of the same kind found it.
-        """
-        readings = []
-        for square, (size, mirrored) in zip(squares, _SQUARES, strict=True):
-            reading = self._read_square(frame, square * [[1.0], [size]], mirrored)
-            if reading is None:
-                return None
-            readings.append(reading)
-        return readings
-
-    def _read_square(self, frame: np.ndarray, square: np.ndarray, mirrored: bool) -> np.ndarray | None:
+    def _read_square(self, frame: np.ndarray, square: np.ndarray, kind: int) -> np.ndarray | None:
         """Mesh points, float64 (468, 3), in the rotated `square` of the frame, or None where it holds no face."""
-        middle, axis = square
+        size, mirrored = _KINDS[kind]
+        middle, axis = square * [[1.0], [size]]
         # Picture to frame: x along `axis` (or against it, for a mirrored picture), y along its perpendicular.
         linear = np.array([[axis[0], -axis[1]], [axis[1], axis[0]]]) * (2 / _MESH_SIDE)
         depth = np.sqrt(linear[0, 0] ** 2 + linear[1, 0] ** 2)
@@ -241,6 +258,27 @@ class FaceMesh:
         return points[MIRRORED] if mirrored else points
 
 
+def _latest(track: _Track, kind: int) -> np.ndarray:
+    """Mesh of `kind` in the last frame of `track`; if it was not read, that of the frame before, moved as the other."""
+    if track[-1][kind] is not None:
+        return track[-1][kind]
+    other = 1 - kind
+    now, before = track[-1][other], track[-2][other]
+    movement = now - before if before is not None else (now - track[-3][other]) / 2
+    return track[-2][kind] + movement
+
+
+def _mean_mesh(track: _Track, after: _Reading | None) -> np.ndarray | None:
+    """Mean of both kinds in the last frame of `track`, float32 (468, 3); `after` has the same face's next readings."""
+    if not track:
+        return None
+    between = [
+        (track[-2][kind] + after[kind]) / 2 if after and track[-1][kind] is None else _latest(track, kind)
+        for kind in range(len(_KINDS))
+    ]
+    return np.mean(between, axis=0).astype(np.float32)
+
+
 def _overlap(low: np.ndarray, high: np.ndarray, one: int) -> np.ndarray:
     """Intersection over union of every box with the box `one`; boxes by their corners, (k, 2) each."""
     shared = (np.minimum(high, high[one]) - np.maximum(low, low[one])).clip(0).prod(axis=1)
@@ -252,7 +290,7 @@ def _square_around(points: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarr
     """Square around the bounding box of `points`, turned so that the line of the eyes is its x axis.
 
     Returns float64 (2, 2): the middle, and the x axis with half the square's side as its length. The mesh model reads
-    larger squares around the same middle, see `_SQUARES`.
+    larger squares around the same middle, see `_KINDS`.
     """
     x, y = points.T[:2]
     low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])

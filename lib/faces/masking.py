@@ -6,8 +6,9 @@ A frame without a face follows OpenFace's convention: the picture is black and `
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 
 import cv2
@@ -55,7 +56,7 @@ def mask_clip(path: str | os.PathLike, tracker: FaceMesh, size: int = SIZE, inte
     path
         The video.
     tracker
-        Finds the face; it is reset first.
+        Finds the face.
     size
         Width and height of the pictures: OpenFace's 112 x 112 picture is resized to it.
     interpolation : {"area", "linear", "cubic"}
@@ -72,8 +73,7 @@ def mask_clip(path: str | os.PathLike, tracker: FaceMesh, size: int = SIZE, inte
     InputProblem
         If no frame of `path` can be decoded.
     """
-    tracker.reset()
-    return _mask(path, tracker.locate, size, interpolation)
+    return _mask(tracker.follow(read_frames(path)), size, interpolation)
 
 
 def mask_openface_clip(
@@ -108,13 +108,8 @@ def mask_openface_clip(
             else ""
         )
         return _finish(faces, list(success), list(features.points), problem)
-    rows = iter(zip(features.success, features.points, strict=True))
-
-    def locate(_: np.ndarray) -> np.ndarray | None:
-        success, points = next(rows, (False, None))
-        return points if success else None
-
-    masked = _mask(path, locate, size, interpolation)
+    rows = [points if success else None for success, points in zip(features.success, features.points, strict=True)]
+    masked = _mask(zip(read_frames(path), chain(rows, repeat(None)), strict=False), size, interpolation)
     if len(masked.success) != len(features.success):
         raise InputProblem(
             Path(folder, f"{name}.csv"),
@@ -129,14 +124,11 @@ def sentence(problem: InputProblem) -> str:
     return f"{problem.problem}; {problem.remedy}."
 
 
-def _mask(
-    path: str | os.PathLike, locate: Callable[[np.ndarray], np.ndarray | None], size: int, interpolation: str
-) -> MaskedClip:
-    """Mask each frame of the video with the landmarks that `locate` returns for it (None: no face)."""
+def _mask(located: Iterable[tuple[np.ndarray, np.ndarray | None]], size: int, interpolation: str) -> MaskedClip:
+    """Mask each frame with its landmarks (None: no face)."""
     faces, success, landmarks, problem = [], [], [], ""
     try:
-        for frame in read_frames(path):
-            points = locate(frame)
+        for frame, points in located:
             success.append(points is not None)
             if points is None:
                 faces.append(np.zeros((size, size, 3), dtype=np.uint8))

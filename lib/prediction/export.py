@@ -92,7 +92,7 @@ def trained_on(study: Study) -> str:
     corpus = study.name_of(study.training_corpus)
     if study.render is not None:
         return f"Trained on drawn faces ({corpus}); on a filmed one its answer means nothing."
-    by = "" if study.settings["face_backend"] == "mesh" else ", masked by OpenFace and not as here"
+    by = "" if study.settings["face_backend"] != "openface" else ", masked by OpenFace and not as here"
     return (
         f"Trained on faces, 28 pixels wide, of actors who were asked to show an emotion ({corpus}){by}; "
         "its answer says nothing about what a person feels."

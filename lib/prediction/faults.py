@@ -16,6 +16,8 @@ change of the masked face in a frame (grey levels)   up to 9         13 to 52
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 import cv2
@@ -73,35 +75,54 @@ class Observer:
     Parameters
     ----------
     tracker
-        Finds the face; it is reset first.
+        Finds the face.
     interpolation : {"area", "linear", "cubic"}
         How the masked face is resized.
     """
 
     def __init__(self, tracker: FaceMesh, interpolation: str = "area"):
         self._tracker, self._interpolation = tracker, interpolation
-        self._frame: np.ndarray | None = None
-        self._seen: Seen | None = None
         self._count = 0
         self._thumbnail: np.ndarray | None = None
         self._changes: deque[float] = deque(maxlen=RECENT)
+        self._shots = 0
         self._before: tuple[int, np.ndarray, np.ndarray] | None = None
-        tracker.reset()
 
-    def __call__(self, frame: np.ndarray) -> Seen:
-        """Examine the next frame, uint8 (height, width, 3) RGB; if it is the same object again, nothing is computed."""
-        self._count += 1
-        if frame is self._frame and self._seen is not None:
-            return self._seen._replace(jump=False, cut=False, looked=False, second=False, upside_down=False)
-        cut = self._is_cut(frame)
-        if cut:  # the face may be elsewhere in the new picture
-            self._tracker.reset()
-            self._before = None
-        points = self._tracker.locate(frame)
-        self._frame, self._seen = frame, self._face(frame, points)._replace(cut=cut)
-        if (self._count - 1) % LOOK == 0 or cut:
-            self._seen = self._look(frame, self._seen)
-        return self._seen
+    def observe(self, frames: Iterable[np.ndarray]) -> Iterator[Seen]:
+        """What is seen in each of the `frames`, uint8 (height, width, 3) RGB, of one video.
+
+        One frame more than was returned is read; for the same object again nothing is computed.
+        """
+        repeats: deque[int] = deque()  # of the frames that were read and not yet returned
+
+        def others() -> Iterator[np.ndarray]:
+            before = None
+            for frame in frames:
+                if frame is before:
+                    repeats[-1] += 1
+                else:
+                    repeats.append(0)
+                    yield frame
+                before = frame
+
+        # after a cut the face may be elsewhere: each shot is followed anew
+        for _, shot in groupby(others(), key=self._shot):
+            cut, self._before = self._count > 0, None
+            for frame, points in self._tracker.follow(shot):
+                self._count += 1
+                seen = self._face(frame, points)._replace(cut=cut)
+                if (self._count - 1) % LOOK == 0 or cut:
+                    seen = self._look(frame, seen)
+                cut = False
+                yield seen
+                for _ in range(repeats.popleft()):
+                    self._count += 1
+                    yield seen._replace(jump=False, cut=False, looked=False, second=False, upside_down=False)
+
+    def _shot(self, frame: np.ndarray) -> int:
+        """Number of the shot that `frame` belongs to."""
+        self._shots += self._is_cut(frame)
+        return self._shots
 
     def _is_cut(self, frame: np.ndarray) -> bool:
         """Whether the picture changes much more than in the recent frames."""

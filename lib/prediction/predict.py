@@ -67,8 +67,8 @@ def predict_video(
         nonlocal problem
         with tqdm(desc=video.name, unit="frame", disable=not progress) as bar:
             try:
-                for frame in at_rate(read_timed_frames(video)):
-                    yield observer(frame)
+                for seen in observer.observe(at_rate(read_timed_frames(video))):
+                    yield seen
                     bar.update()
             except InputProblem as broken:  # a file that ends early: its frames are used
                 if not bar.n:

@@ -48,8 +48,7 @@ def person(clip: str) -> str:
 
 def track(frames: list[np.ndarray], tracker: FaceMesh) -> np.ndarray:
     """The mesh's 68 points before the correction, float32 (n, 68, 3), of a clip with a face in every frame."""
-    tracker.reset()
-    return np.stack([tracker.locate_mesh(frame)[MESH_TO_68] for frame in frames])
+    return np.stack([mesh[MESH_TO_68] for _, mesh in tracker.follow_mesh(frames)])
 
 
 def fit(clips: list[str], points: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> Correction:
@@ -152,7 +151,8 @@ def main() -> None:
     sys.stdout.write("difference: whole 112 px picture, in_mask: union of both masks, grey levels; jitter: px\n")
     sys.stdout.write(f"mesh: {seconds / sum(map(len, frames.values())) * 1e3:.2f} CPU ms/frame. {NOISE_FLOOR}\n")
     if "--fit" in sys.argv:
-        fitted = fit(list(paths), points, reference)
+        twice = FaceMesh(corrected=False, twice=True)  # the constants serve both ways of reading
+        fitted = fit(list(paths), {clip: track(frames[clip], twice) for clip in paths}, reference)
         for name, digits in (("shifts", 2), ("turned", 1), ("stretched", 3)):
             pairs = [f"({x:.{digits}f}, {y:.{digits}f})" for x, y in getattr(fitted, name) + 0.0]
             lines = ["        " + ", ".join(pairs[start : start + 6]) + "," for start in range(0, 68, 6)]
