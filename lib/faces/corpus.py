@@ -153,8 +153,7 @@ def mask_corpus(
         (N frames, C clips): `faces` uint8 (N, 28, 28, 3), `success` bool (N,), `landmarks` float32
         (N, 68, 2), `clips` str (C,), `offsets` int64 (C + 1,), `problems` str (C,), `fingerprint` str.
     backend
-        ``mesh`` and ``mesh_twice`` find the landmarks themselves (`FaceMesh`); ``openface`` takes them from
-        FeatureExtraction's output.
+        ``mesh``, ``mesh_twice``: the landmarks of `FaceMesh`; ``openface``: those of FeatureExtraction's output.
     openface_folder
         FeatureExtraction's ``-out_dir``, for the backend ``openface``.
     interpolation : {"area", "linear", "cubic"}
