@@ -25,7 +25,7 @@ from lib.base.checksums import code_digest, sha256
 from lib.base.files import written_atomically
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_parent
-from lib.faces import alignment, correction, landmarks, masking, mesh, openface, video
+from lib.faces import alignment, correction, landmarks, masking, mesh, models, openface, video
 from lib.faces.landmarks import FaceMesh
 from lib.faces.masking import INTERPOLATIONS, SIZE, MaskedClip, mask_clip, mask_openface_clip, sentence
 from lib.faces.models import MODELS, check_models
@@ -37,7 +37,7 @@ FACE_COLUMNS = ["clip", "actor", "frames", "frames_with_face", "problem"]
 Backend = Literal["mesh", "mesh_twice", "openface"]
 
 #: Code that makes the pixels.
-_CODE = (alignment, correction, landmarks, masking, mesh, openface, video)
+_CODE = (alignment, correction, landmarks, masking, mesh, models, openface, video)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,10 @@ import cv2
 import numpy as np
 
 from lib.base.problems import InputProblem
-from lib.base.quiet import stderr_shut
 from lib.faces.alignment import sample
 from lib.faces.correction import correct
 from lib.faces.mesh import MESH_TO_68, MIRRORED, VERTICES
-from lib.faces.models import check_models, fetch_models
+from lib.faces.models import Model, check_models, fetch_models
 
 __all__ = ["FaceMesh", "fetch_models"]
 
@@ -40,27 +39,6 @@ _FACE_SCORE = 0.5  # least probability of a face, of both models
 _Reading = tuple[Any, Any]
 #: The readings of one face in the last frames, at most three.
 _Track = list[_Reading]
-
-
-class _Model:
-    """One TFLite model with one image as input, on one thread (the caller runs one process per core)."""
-
-    def __init__(self, content: bytes):
-        from ai_edge_litert.interpreter import Interpreter  # 0.1 s; not needed to fetch the files
-
-        with stderr_shut():  # it announces its XNNPACK delegate
-            self._interpreter = Interpreter(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
-        self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
-        self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
-
-    def __call__(self, image: np.ndarray, scale: float, shift: float) -> list[np.ndarray]:
-        """Outputs for `image` (uint8) x `scale` + `shift`."""
-        np.multiply(image, np.float32(scale), out=self._input()[0])
-        if shift:
-            self._input()[0] += np.float32(shift)
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
 
 
 def _anchors() -> np.ndarray:
@@ -97,8 +75,8 @@ class FaceMesh:
 
     def __init__(self, models_dir: str | os.PathLike | None = None, corrected: bool = True, twice: bool = False):
         contents = check_models(models_dir)
-        self._detector = _Model(contents["face_detector.tflite"])
-        self._mesh = _Model(contents["face_landmarks_detector.tflite"])
+        self._detector = Model(contents["face_detector.tflite"])
+        self._mesh = Model(contents["face_landmarks_detector.tflite"])
         self._anchors = _anchors()
         self._corrected, self._twice = corrected, twice
 
