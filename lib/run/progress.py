@@ -22,10 +22,11 @@ log = logging.getLogger("lib.run.progress")
 INTERVAL = 600.0  # seconds between two lines
 LEAST_DONE = 0.1  # share of the work that must be done before the rest is estimated
 
-_RENDER, _MASK = 1 / 400, 1 / 75  # seconds a frame
-_EPOCH = {5: 41.0, 6: 56.0, 7: 82.0}  # seconds of 5,000 training and 1,000 validation sequences, by layers
+_RENDER = 1 / 580  # seconds a frame
+_MASK = {"mesh": 1 / 220, "mesh_twice": 1 / 120, "openface": 1 / 220}  # seconds a frame, by backend
+_EPOCH = {5: 30.0, 6: 42.0, 7: 61.0}  # seconds of 5,000 training and 1,000 validation sequences, by layers
 _SEQUENCES = 7704  # sequences of the corpus with these parts
-_TRAINING = 40.0  # seconds of a training's notebook without its epochs
+_TRAINING = 30.0  # seconds of a training's notebook without its epochs
 
 
 def work(study: Study) -> tuple[float, float]:
@@ -39,7 +40,7 @@ def work(study: Study) -> tuple[float, float]:
             seconds = sum(clip.frames for clip in clips) * _RENDER
             total, done = total + seconds, done + seconds * there
         there = min(actors, len([*(study.faces(corpus) / "faces").glob("*.npz")]))
-        seconds = sum(lengths) * times * _MASK
+        seconds = sum(lengths) * times * _MASK[study.settings["face_backend"]]
         total, done = total + seconds, done + seconds * there / actors
         if corpus == study.training_corpus:
             share = len(lengths) * times / _SEQUENCES
