@@ -121,6 +121,11 @@ def test_a_lost_face_is_a_new_one_where_it_is_found_again(tracker, take):
     assert success.tolist() == [True] * 6 + [False] + [True] * 3
     alone = [tracker.track(part)[0] for part in (frames[:6], moved)]
     assert np.array_equal(points[success], np.concatenate(alone))
+    # found in the very next frame, far away
+    moved = [np.roll(frame, 150, axis=1) for frame in frames[6:9]]
+    alone = [tracker.track(part)[0] for part in (frames[:6], moved)]
+    points, success = tracker.track([*frames[:6], *moved])
+    assert success.all() and np.array_equal(points, np.concatenate(alone))
 
 
 @needs_models
