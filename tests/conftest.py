@@ -1,12 +1,16 @@
 """Fixtures shared by all tests."""
 
-import lib  # noqa: F401, I001  before NumPy, which any plugin may import
-
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+
+
+def jobs_at_once() -> int:
+    """How many jobs a test may let Snakemake run: half of the cores where tests run in several processes, else all."""
+    cores = os.cpu_count() or 1
+    return max(1, cores // 2) if "PYTEST_XDIST_WORKER" in os.environ else cores
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from compared import RECORD, altered_runs, put_pilot, unequal
+from conftest import jobs_at_once
 
 from lib.base.paths import NOTEBOOKS, ROOT, models_dir
 
@@ -43,6 +44,7 @@ def make_sequences(workspace, *options):
     targets = [f"data/sample/{corpus}/sequences.csv" for corpus in ("cremad", "ravdess")]
     command = [sys.executable, "-m", "snakemake", "--profile", str(ROOT / "workflow/profiles/default")]
     command += ["--snakefile", str(ROOT / "workflow/Snakefile"), "--directory", str(workspace), *targets, *options]
+    command += ["--cores", str(jobs_at_once())]
     return subprocess.run(
         [*command, "--config", "study=sample"], env=variables(workspace), capture_output=True, text=True
     )
@@ -68,20 +70,21 @@ def own_workspace(path, environment):
 def nbval(path, environment):
     """Run nbval as a user's CI does; the notebook's unchecked cells must run, its checked ones must be equal."""
     workspace = own_workspace(path, environment)
-    environment = {**environment, "STUDY_WORKSPACE": str(workspace)}
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-x", "-q", str(path)]
-    options = ["-p", "no:cacheprovider", "--nbval-cell-timeout", "900", "-o", "addopts=", "--timeout", "0"]
+    # no other plugins: they take longer to import than a short notebook to run
+    environment = {**environment, "STUDY_WORKSPACE": str(workspace), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-m", "pytest", "-p", "lib", "-p", "nbval.plugin", "--nbval-lax", "--nbval-current-env"]
+    options = ["-x", "-q", str(path), "-p", "no:cacheprovider", "--nbval-cell-timeout", "900", "-o", "addopts="]
     done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
     return done, workspace
 
 
 @pytest.fixture(scope="session")
 def checked(environment):
-    """What nbval says of every notebook, two at a time, and what it changed of the files that all read."""
+    """What nbval says of every notebook, and what it changed of the files that all read."""
     data = Path(environment["STUDY_WORKSPACE"]) / "data"
     before = contents(data) | contents(RECORD)
     ordered = sorted(SERIES, key=lambda path: not path.stem.startswith(LONGEST))
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(jobs_at_once()) as pool:
         results = dict(zip(ordered, pool.map(lambda path: nbval(path, environment), ordered), strict=True))
     after = contents(data) | contents(RECORD)
     return results, sorted(name for name in before | after if before.get(name) != after.get(name))

@@ -13,11 +13,15 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+import sittings
 import yaml
+from conftest import jobs_at_once
 
 from lib.base.paths import CONFIG, NOTEBOOKS, ROOT, models_dir
+from lib.base.problems import InputProblem
 from lib.measures.evaluation import accuracy
-from lib.study import load
+from lib.run import repair
+from lib.study import load, results
 from lib.study.choices import REHEARSAL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -30,13 +34,19 @@ GRID = "papermill_runs/tiny/05_training_grid/default/metrics.json"
 def snakemake(workspace: Path, *arguments: str, study: str = "tiny") -> list[str]:
     profile = ["--profile", str(ROOT / "workflow/profiles/default"), "--snakefile", str(ROOT / "workflow/Snakefile")]
     command = [sys.executable, "-m", "snakemake", *profile, "--directory", str(workspace)]
-    return [*command, *arguments, "--config", f"study={study}"]
+    return [*command, "--cores", str(jobs_at_once()), *arguments, "--config", f"study={study}"]
 
 
 def run(workspace: Path, *arguments: str, study: str = "tiny") -> subprocess.CompletedProcess:
     environment = {**os.environ, "STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
     command = snakemake(workspace, *arguments, study=study)
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3000, check=False)
+
+
+def jobs(dry: subprocess.CompletedProcess) -> dict[str, int]:
+    """Number of jobs by rule, as a dry run lists them."""
+    rows = [line.split() for line in (dry.stdout + dry.stderr).splitlines() if line]
+    return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
 
 
 def metrics(workspace: Path) -> dict[str, bytes]:
@@ -110,7 +120,8 @@ def test_a_copy_with_other_dates_finds_nothing_to_do(workspace):
 def make(workspace: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run the study as `make` does."""
     environment = {**os.environ, "STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
-    command = [sys.executable, "-m", "lib.run.workflow", "--cores", "all", *arguments, "--config", "study=tiny"]
+    command = [sys.executable, "-m", "lib.run.workflow", "--cores", str(jobs_at_once()), *arguments]
+    command += ["--config", "study=tiny"]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=3000, check=False)
 
 
@@ -178,18 +189,43 @@ def test_a_result_without_snakemakes_record_of_its_settings_is_made_again(worksp
         assert rule in planned.stdout + planned.stderr
 
 
+def test_a_study_goes_on_in_another_sitting_with_the_trainings_that_were_kept(workspace, monkeypatch):
+    """What a first sitting has trained is kept; a second one makes the data anew, and trains what is left."""
+    first, second, record = (workspace.parent / name for name in ("first_sitting", "second_sitting", "tiny_runs"))
+    shutil.copytree(workspace, first, symlinks=True, ignore=shutil.ignore_patterns(TRAININGS[-1]))
+    monkeypatch.setenv("STUDY_WORKSPACE", str(first))
+    sittings.keep(load("tiny"), record)
+    assert {path.name for path in record.iterdir() if path.is_dir()} == {*TRAININGS[:-1]}
+
+    for name in ("data", ".snakemake"):
+        shutil.copytree(workspace / name, second / name, symlinks=True)
+    monkeypatch.setenv("STUDY_WORKSPACE", str(second))
+    tiny = load("tiny")
+    for cell in tiny.trainings:
+        repair.record(tiny.training(cell) / "metrics.json").unlink()
+    sittings.put(tiny, record)
+    planned = jobs(make(second, "--dry-run", "--until", "train_cell"))
+    assert planned == {"train_cell": 1, "total": 1}
+    for cell in tiny.trainings[:-1]:
+        left = json.loads((workspace / "papermill_runs/tiny/04_training_run" / cell.run / "metrics.json").read_text())
+        assert results.run_metrics(tiny, cell) == left
+        assert len(results.predictions(tiny, cell)) == left["sequences"]["test"]
+
+    (second / "data/tiny/ravdess/sequences.checksums.json").write_text("{}")
+    for step in (sittings.keep, sittings.put):
+        with pytest.raises(InputProblem, match="ravdess/sequences.checksums.json: is not that of the kept trainings"):
+            step(tiny, record)
+
+
 def test_changing_a_cell_runs_that_cell_and_what_depends_on_it(workspace, tmp_path):
     content = yaml.safe_load((CONFIG / "tiny.yaml").read_text())
     content["grid"][0]["learning_rate"] = 0.002
     changed = tmp_path / "changed.yaml"
     changed.write_text(yaml.safe_dump(content))
-    dry = run(workspace, "--dry-run", study=str(changed))
-    jobs = {
-        line.split()[0]: int(line.split()[1]) for line in dry.stdout.splitlines() if line and line.split()[-1].isdigit()
-    }
-    assert jobs["train_cell"] == 1
-    assert {"tabulate_grid", "draw_confusion", "transfer_to_ravdess"} <= set(jobs)
-    assert not {"render_corpus", "list_clips", "mask_faces", "cut_sequences", "audit_corpora"} & set(jobs)
+    planned = jobs(run(workspace, "--dry-run", study=str(changed)))
+    assert planned["train_cell"] == 1
+    assert {"tabulate_grid", "draw_confusion", "transfer_to_ravdess"} <= set(planned)
+    assert not {"render_corpus", "list_clips", "mask_faces", "cut_sequences", "audit_corpora"} & set(planned)
 
 
 def test_what_goes_beyond_the_grid_is_there(workspace):
@@ -231,7 +267,7 @@ def test_a_study_killed_on_the_way_ends_with_the_same_numbers(workspace, tmp_pat
     folder = tmp_path / "killed"
     shutil.copytree(workspace / "data", folder / "data")
     environment = {**os.environ, "STUDY_WORKSPACE": str(folder), "STUDY_MODELS": str(models_dir())}
-    command = [sys.executable, "-m", "lib.run.workflow", "--cores", "all", GRID, "--config", "study=tiny"]
+    command = [sys.executable, "-m", "lib.run.workflow", "--cores", str(jobs_at_once()), GRID, "--config", "study=tiny"]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,12 +14,20 @@ LIB = Path(__file__).resolve().parents[1]
 def modules(source: str) -> set[str]:
     """Dotted names that Python code imports, also within functions; ``from a import b`` gives ``a`` and ``a.b``."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in _statements(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """`node` and all statements below it; expressions, which are most of a tree, import nothing."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield from _statements(child)
 
 
 def imported(source: str) -> set[str]:

@@ -1,0 +1,120 @@
+"""Run a study that takes longer than one sitting: ``python tests/sittings.py keep twin``, and later ``put twin``.
+
+`keep` copies what every finished training measured into ``tests/<study>_runs``, with the networks that notebooks read
+and the checksums of the sequences. `put` copies all of it back into a workspace whose sequences have these checksums,
+so that `make` goes on with the trainings that are left.
+"""
+
+import lib  # noqa: F401, I001  before NumPy
+import argparse
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from record_sample import KEPT, NETWORK
+
+from lib.base.checksums import refuse_damaged, seal, seal_of
+from lib.base.paths import ROOT, workspace
+from lib.base.problems import InputProblem
+from lib.measures.chosen import split_pair
+from lib.run.repair import record as snakemakes_record
+from lib.run.workflow import snakemake
+from lib.study import load, results
+from lib.study.weights import pack
+
+log = logging.getLogger("sittings")
+
+
+def seal_of_record(record):
+    """The file with the checksums of all that is kept in the folder `record`."""
+    return record.with_name(f"{record.name}.checksums.json")
+
+
+def seals_of_sequences(study, record):
+    """Of each corpus, the checksums of the sequences in the workspace, and their copy in `record`."""
+    made = {corpus: seal_of(study.sequences(corpus) / "sequences.csv") for corpus in study.corpora}
+    return [(file, record / f"{corpus}_{file.name}") for corpus, file in made.items()]
+
+
+def refuse_other_sequences(study, record):
+    """Raise InputProblem if the workspace has other sequences than those of the kept trainings, or none."""
+    for made, kept in seals_of_sequences(study, record):
+        if not made.exists() or made.read_bytes() != kept.read_bytes():
+            what = "is not that of the kept trainings" if made.exists() else "is not there"
+            raise InputProblem(made, what, "make the sequences with the code that made those of the kept trainings")
+
+
+def with_networks(study, done):
+    """Of the trainings `done`, those whose networks notebooks read: the best of the grid so far, the pair of splits."""
+    grid = sorted((cell for cell in done if cell in study.grid), key=lambda cell: cell.layers)
+    best = max(grid, key=lambda cell: results.run_metrics(study, cell)[study.settings["selection"]], default=None)
+    return {best, *(split_pair(study) or ())} & {*done}
+
+
+def keep(study, record):
+    """Copy every training that is done into `record`; those that are there already stay."""
+    if seal_of_record(record).exists():
+        refuse_damaged(seal_of_record(record))
+        refuse_other_sequences(study, record)
+    done = [cell for cell in study.trainings if (study.training(cell) / "metrics.json").exists()]
+    networks = with_networks(study, done)
+    for cell in done:
+        made, kept = study.training(cell), record / cell.run
+        refuse_damaged(seal_of(made / "metrics.json"))
+        kept.mkdir(parents=True, exist_ok=True)
+        for file in (file for pattern in KEPT for file in made.glob(pattern)):
+            shutil.copy(file, kept / file.name)
+        if cell in networks:
+            pack(made / NETWORK, kept / NETWORK)
+        else:
+            (kept / NETWORK).unlink(missing_ok=True)
+    for file, kept in seals_of_sequences(study, record):
+        shutil.copy(file, kept)
+    seal(seal_of_record(record), (path for path in record.rglob("*") if path.is_file()))
+    log.info("%d of %d trainings are kept in %s", len(done), len(study.trainings), record)
+
+
+def put(study, record):
+    """Copy the trainings in `record` into the workspace, and let Snakemake take them for done."""
+    refuse_damaged(seal_of_record(record))
+    refuse_other_sequences(study, record)
+    marks = []
+    for cell in study.trainings:
+        kept, made = record / cell.run, study.training(cell)
+        mark = made / "metrics.json"
+        if not (kept / mark.name).exists() or (mark.exists() and snakemakes_record(mark).exists()):
+            continue
+        shutil.copytree(kept, made, dirs_exist_ok=True)
+        (made / "notebook.ipynb").touch()  # that of the training is not kept
+        seal(seal_of(mark), (made / file.name for file in kept.iterdir()))
+        marks.append(mark.relative_to(workspace()).as_posix())
+    if marks:
+        command = snakemake("--touch", "--cores", "1", "--forcerun", *marks, "--until", *marks)
+        subprocess.run([*command, "--config", f"study={study.name}"], check=True)
+        now = time.time()  # one date for all, since a training may depend on another one
+        for mark in marks:
+            for file in (workspace() / mark).parent.iterdir():
+                os.utime(file, (now, now))
+    log.info("%d trainings put into %s", len(marks), workspace())
+
+
+def main():
+    """Keep or put; 1 and one sentence if something is missing or damaged."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("keep", "put"))
+    parser.add_argument("study")
+    chosen = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        {"keep": keep, "put": put}[chosen.what](load(chosen.study), ROOT / "tests" / f"{chosen.study}_runs")
+    except InputProblem as problem:
+        log.error("%s", problem)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
