@@ -7,12 +7,6 @@ from pathlib import Path
 import pytest
 
 
-def jobs_at_once() -> int:
-    """How many jobs a test may let Snakemake run: half of the cores where tests run in several processes, else all."""
-    cores = os.cpu_count() or 1
-    return max(1, cores // 2) if "PYTEST_XDIST_WORKER" in os.environ else cores
-
-
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of real clips (``cremad/VideoFlash``, ``ravdess/Actor_NN``, ``openface``), or a skip that says so."""

@@ -12,7 +12,6 @@ from pathlib import Path
 import nbformat
 import pytest
 from compared import RECORD, altered_runs, put_pilot, unequal
-from conftest import jobs_at_once
 
 from lib.base.paths import NOTEBOOKS, ROOT, models_dir
 
@@ -20,6 +19,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
 #: The notebooks that take longest: they come first, so that none is left over at the end.
 LONGEST = ("15", "04", "14", "09", "03")
+CORES = os.cpu_count() or 1
+#: Jobs at once: where the tests run in several processes, others need cores, too.
+AT_ONCE = max(1, CORES // 2) if "PYTEST_XDIST_WORKER" in os.environ else CORES
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +46,7 @@ def make_sequences(workspace, *options):
     targets = [f"data/sample/{corpus}/sequences.csv" for corpus in ("cremad", "ravdess")]
     command = [sys.executable, "-m", "snakemake", "--profile", str(ROOT / "workflow/profiles/default")]
     command += ["--snakefile", str(ROOT / "workflow/Snakefile"), "--directory", str(workspace), *targets, *options]
-    command += ["--cores", str(jobs_at_once())]
+    command += ["--cores", str(AT_ONCE)]
     return subprocess.run(
         [*command, "--config", "study=sample"], env=variables(workspace), capture_output=True, text=True
     )
@@ -84,7 +86,7 @@ def checked(environment):
     data = Path(environment["STUDY_WORKSPACE"]) / "data"
     before = contents(data) | contents(RECORD)
     ordered = sorted(SERIES, key=lambda path: not path.stem.startswith(LONGEST))
-    with ThreadPoolExecutor(jobs_at_once()) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         results = dict(zip(ordered, pool.map(lambda path: nbval(path, environment), ordered), strict=True))
     after = contents(data) | contents(RECORD)
     return results, sorted(name for name in before | after if before.get(name) != after.get(name))

@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 import sittings
 import yaml
-from conftest import jobs_at_once
 
 from lib.base.paths import CONFIG, NOTEBOOKS, ROOT, models_dir
 from lib.base.problems import InputProblem
@@ -34,7 +33,7 @@ GRID = "papermill_runs/tiny/05_training_grid/default/metrics.json"
 def snakemake(workspace: Path, *arguments: str, study: str = "tiny") -> list[str]:
     profile = ["--profile", str(ROOT / "workflow/profiles/default"), "--snakefile", str(ROOT / "workflow/Snakefile")]
     command = [sys.executable, "-m", "snakemake", *profile, "--directory", str(workspace)]
-    return [*command, "--cores", str(jobs_at_once()), *arguments, "--config", f"study={study}"]
+    return [*command, *arguments, "--config", f"study={study}"]
 
 
 def run(workspace: Path, *arguments: str, study: str = "tiny") -> subprocess.CompletedProcess:
@@ -120,8 +119,7 @@ def test_a_copy_with_other_dates_finds_nothing_to_do(workspace):
 def make(workspace: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run the study as `make` does."""
     environment = {**os.environ, "STUDY_WORKSPACE": str(workspace), "STUDY_MODELS": str(models_dir())}
-    command = [sys.executable, "-m", "lib.run.workflow", "--cores", str(jobs_at_once()), *arguments]
-    command += ["--config", "study=tiny"]
+    command = [sys.executable, "-m", "lib.run.workflow", "--cores", "all", *arguments, "--config", "study=tiny"]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=3000, check=False)
 
 
@@ -267,7 +265,7 @@ def test_a_study_killed_on_the_way_ends_with_the_same_numbers(workspace, tmp_pat
     folder = tmp_path / "killed"
     shutil.copytree(workspace / "data", folder / "data")
     environment = {**os.environ, "STUDY_WORKSPACE": str(folder), "STUDY_MODELS": str(models_dir())}
-    command = [sys.executable, "-m", "lib.run.workflow", "--cores", str(jobs_at_once()), GRID, "--config", "study=tiny"]
+    command = [sys.executable, "-m", "lib.run.workflow", "--cores", "all", GRID, "--config", "study=tiny"]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

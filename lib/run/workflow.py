@@ -148,11 +148,13 @@ def run(arguments: list[str], lock: IO[str]) -> int:
     repeated, sentences, broken = repair.to_repeat(study)
     for sentence in sentences:
         log.warning("%s", sentence)
-    if not {"-n", "--dry-run", "--dryrun"} & set(arguments):
-        repair.remove(broken)
+    again = [[mark.relative_to(workspace()).as_posix() for mark in marks] for marks in repeated]
+    if {"-n", "--dry-run", "--dryrun"} & set(arguments):
+        forced = ["--forcerun", *(name for names in again for name in names)] if again else []
+        return _run(study, [*forced, *arguments], lock)
+    repair.remove(broken)
     # Stage by stage: what depends on a step that runs again is made again only where its contents have changed.
-    for marks in repeated:
-        names = [mark.relative_to(workspace()).as_posix() for mark in marks]
+    for names in again:
         if code := _run(study, ["--forcerun", *names, "--until", *names, *arguments], lock):
             return code
     return _run(study, arguments, lock)
