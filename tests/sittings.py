@@ -8,11 +8,9 @@ so that `make` goes on with the trainings that are left.
 import lib  # noqa: F401, I001  before NumPy
 import argparse
 import logging
-import os
 import shutil
 import subprocess
 import sys
-import time
 
 from record_sample import KEPT, NETWORK
 
@@ -81,24 +79,28 @@ def put(study, record):
     """Copy the trainings in `record` into the workspace, and let Snakemake take them for done."""
     refuse_damaged(seal_of_record(record))
     refuse_other_sequences(study, record)
-    marks = []
-    for cell in study.trainings:
-        kept, made = record / cell.run, study.training(cell)
-        mark = made / "metrics.json"
-        if not (kept / mark.name).exists() or (mark.exists() and snakemakes_record(mark).exists()):
-            continue
-        shutil.copytree(kept, made, dirs_exist_ok=True)
-        (made / "notebook.ipynb").touch()  # that of the training is not kept
-        seal(seal_of(mark), (made / file.name for file in kept.iterdir()))
-        marks.append(mark.relative_to(workspace()).as_posix())
-    if marks:
-        command = snakemake("--touch", "--cores", "1", "--forcerun", *marks, "--until", *marks)
-        subprocess.run([*command, "--config", f"study={study.name}"], check=True)
-        now = time.time()  # one date for all, since a training may depend on another one
-        for mark in marks:
-            for file in (workspace() / mark).parent.iterdir():
-                os.utime(file, (now, now))
-    log.info("%d trainings put into %s", len(marks), workspace())
+    number = 0
+    # shorter trainings first: a longer one may continue one of them
+    for epochs in sorted({cell.epochs for cell in study.trainings}):
+        marks = [copied(study, cell, record) for cell in study.trainings if cell.epochs == epochs]
+        marks = [mark.relative_to(workspace()).as_posix() for mark in marks if mark]
+        if marks:
+            command = snakemake("--touch", "--cores", "1", "--forcerun", *marks, "--until", *marks)
+            subprocess.run([*command, "--config", f"study={study.name}"], check=True)
+        number += len(marks)
+    log.info("%d trainings put into %s", number, workspace())
+
+
+def copied(study, cell, record):
+    """Copy the training `cell` from `record`; its metrics.json, or None if it is not kept or was put there before."""
+    kept, made = record / cell.run, study.training(cell)
+    mark = made / "metrics.json"
+    if not (kept / mark.name).exists() or (mark.exists() and snakemakes_record(mark).exists()):
+        return None
+    shutil.copytree(kept, made, dirs_exist_ok=True)
+    (made / "notebook.ipynb").touch()  # that of the training is not kept
+    seal(seal_of(mark), (made / file.name for file in kept.iterdir()))
+    return mark
 
 
 def main():
