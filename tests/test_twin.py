@@ -1,17 +1,22 @@
 """The twins: the real corpora's design, lengths and people, drawn; CREMA-D's faces show what their raters saw."""
 
+import json
+
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from compared import altered_runs
 from scipy.optimize import nnls
 
+from lib.base.checksums import sealed
 from lib.base.emotions import EMOTIONS
 from lib.base.paths import ROOT
 from lib.corpora import records, twins
 from lib.corpora.listing import listed
 from lib.corpora.registry import CORPORA
 from lib.measures import votes
+from lib.measures.chosen import split_pair
 from lib.sequences import splits
 from lib.study import load
 from lib.study.publication import assumptions
@@ -167,6 +172,21 @@ def test_the_published_folds_hold_for_the_twins_actors(clips):
     for seed in (2021, 2022):
         parts = [splits.split(table, "mae-dfer", (5000, 1000, 1704), seed) for table in (real, drawn)]
         assert np.array_equal(*parts)
+
+
+def test_the_trainings_of_the_twin_that_are_kept_are_whole_and_those_of_the_readme():
+    twin, record, seal = load("twin"), ROOT / "tests/twin_runs", ROOT / "tests/twin_runs.checksums.json"
+    assert altered_runs(seal) == []
+    assert {*sealed(seal)} == {path for path in record.rglob("*") if path.is_file()}
+    kept = [cell for cell in twin.trainings if (record / cell.run).exists()]
+    assert {cell.run for cell in kept} == {path.name for path in record.iterdir() if path.is_dir()}
+    mixed, apart = (
+        json.loads((record / cell.run / "metrics.json").read_text(encoding="utf-8")) for cell in split_pair(twin)
+    )
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"{len(kept)} of them have been run" in text
+    assert f"right in {100 * mixed['test_accuracy']:.1f} % of the {mixed['sequences']['test']:,} test sequences" in text
+    assert f"with actors apart in {100 * apart['test_accuracy']:.1f} %" in text
 
 
 def test_the_twins_study_is_the_papers():
