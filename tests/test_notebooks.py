@@ -20,7 +20,7 @@ SERIES = sorted(NOTEBOOKS.glob("*.ipynb"))
 #: The notebooks that take longest: they come first, so that none is left over at the end.
 LONGEST = ("15", "04", "14", "09", "03")
 CORES = os.cpu_count() or 1
-#: Of Snakemake's jobs. Where tests run in several processes, `test_workflow.py` needs the cores at the same time.
+#: Jobs at once. Where tests run in several processes, `test_workflow.py` needs the cores at the same time.
 AT_ONCE = max(1, CORES // 2) if "PYTEST_XDIST_WORKER" in os.environ else CORES
 
 
@@ -82,11 +82,11 @@ def nbval(path, environment):
 
 @pytest.fixture(scope="session")
 def checked(environment):
-    """What nbval says of every notebook, two at a time, and what it changed of the files that all read."""
+    """What nbval says of every notebook, and what it changed of the files that all read."""
     data = Path(environment["STUDY_WORKSPACE"]) / "data"
     before = contents(data) | contents(RECORD)
     ordered = sorted(SERIES, key=lambda path: not path.stem.startswith(LONGEST))
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         results = dict(zip(ordered, pool.map(lambda path: nbval(path, environment), ordered), strict=True))
     after = contents(data) | contents(RECORD)
     return results, sorted(name for name in before | after if before.get(name) != after.get(name))
