@@ -20,7 +20,8 @@ from lib.measures.votes import shares
 #: Inverse strengths of the L2 penalty; one is chosen on each training part.
 STRENGTHS = (0.1, 1, 10, 100)
 
-#: How it is fitted: so far that another method gives the same predictions, and the same strengths.
+#: How it is fitted: so far that another solver (L-BFGS, 1e-7) chooses the same strengths and predicts all but one of
+#: notebook 09's 29,768 emotions equally.
 FIT = {
     "solver": "newton-cg",
     "tol": 1e-6,
