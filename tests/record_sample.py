@@ -24,14 +24,19 @@ KEPT = ("metrics.json", "history.csv", "predictions.csv", "transfer_predictions*
 NETWORK = "model.keras"
 
 
+def copy_measures(training, kept) -> None:
+    """Copy what one training measured from its folder into the folder `kept`."""
+    kept.mkdir(parents=True, exist_ok=True)
+    for file in (file for pattern in KEPT for file in training.glob(pattern)):
+        shutil.copy(file, kept / file.name)
+
+
 def copy_small_files(study, record) -> None:
     """Copy what every training of `study` measured into the folder `record`, which is made anew."""
     results.measures(study, study.trainings)  # says which one is not done, before anything is deleted
     shutil.rmtree(record, ignore_errors=True)
     for cell in study.trainings:
-        (record / cell.run).mkdir(parents=True)
-        for kept in (file for pattern in KEPT for file in study.training(cell).glob(pattern)):
-            shutil.copy(kept, record / cell.run / kept.name)
+        copy_measures(study.training(cell), record / cell.run)
 
 
 def record_runs() -> None:

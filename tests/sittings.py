@@ -11,16 +11,17 @@ import logging
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
-from record_sample import KEPT, NETWORK
+from record_sample import NETWORK, copy_measures
 
 from lib.base.checksums import refuse_damaged, seal, seal_of
 from lib.base.paths import ROOT, workspace
 from lib.base.problems import InputProblem
-from lib.measures.chosen import split_pair
+from lib.measures.chosen import networks_of_notebooks, split_pair
 from lib.run.repair import record as snakemakes_record
-from lib.run.workflow import snakemake
-from lib.study import load, results
+from lib.run.workflow import locked_workspace, snakemake
+from lib.study import TRAINING, load
 from lib.study.weights import pack
 
 log = logging.getLogger("sittings")
@@ -46,10 +47,10 @@ def refuse_other_sequences(study, record):
 
 
 def with_networks(study, done):
-    """Of the trainings `done`, those whose networks notebooks read: the best of the grid so far, the pair of splits."""
-    grid = sorted((cell for cell in done if cell in study.grid), key=lambda cell: cell.layers)
-    best = max(grid, key=lambda cell: results.run_metrics(study, cell)[study.settings["selection"]], default=None)
-    return {best, *(split_pair(study) or ())} & {*done}
+    """Of the trainings `done`, those whose networks notebooks read; the best of the grid is the best one so far."""
+    grid = tuple(cell for cell in study.grid if cell in done)
+    networks = networks_of_notebooks(replace(study, grid=grid)) if grid else split_pair(study) or ()
+    return {*networks} & {*done}
 
 
 def keep(study, record):
@@ -58,13 +59,13 @@ def keep(study, record):
         refuse_damaged(seal_of_record(record))
         refuse_other_sequences(study, record)
     done = [cell for cell in study.trainings if (study.training(cell) / "metrics.json").exists()]
+    if not done:
+        raise InputProblem(study.runs(TRAINING), "has no finished training", f"run `make {study.name}` first")
     networks = with_networks(study, done)
     for cell in done:
         made, kept = study.training(cell), record / cell.run
         refuse_damaged(seal_of(made / "metrics.json"))
-        kept.mkdir(parents=True, exist_ok=True)
-        for file in (file for pattern in KEPT for file in made.glob(pattern)):
-            shutil.copy(file, kept / file.name)
+        copy_measures(made, kept)
         if cell in networks:
             pack(made / NETWORK, kept / NETWORK)
         else:
@@ -77,6 +78,10 @@ def keep(study, record):
 
 def put(study, record):
     """Copy the trainings in `record` into the workspace, and let Snakemake take them for done."""
+    if not seal_of_record(record).exists():
+        raise InputProblem(
+            record, "has no checksums: no training was kept", f"keep some: sittings.py keep {study.name}"
+        )
     refuse_damaged(seal_of_record(record))
     refuse_other_sequences(study, record)
     number = 0
@@ -86,7 +91,8 @@ def put(study, record):
         marks = [mark.relative_to(workspace()).as_posix() for mark in marks if mark]
         if marks:
             command = snakemake("--touch", "--cores", "1", "--forcerun", *marks, "--until", *marks)
-            subprocess.run([*command, "--config", f"study={study.name}"], check=True)
+            if subprocess.run([*command, "--config", f"study={study.name}"], check=False).returncode:
+                raise InputProblem(workspace(), "Snakemake did not take over the trainings", "see its message above")
         number += len(marks)
     log.info("%d trainings put into %s", number, workspace())
 
@@ -111,7 +117,8 @@ def main():
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        {"keep": keep, "put": put}[chosen.what](load(chosen.study), ROOT / "tests" / f"{chosen.study}_runs")
+        with locked_workspace():  # not while a study is running there
+            {"keep": keep, "put": put}[chosen.what](load(chosen.study), ROOT / "tests" / f"{chosen.study}_runs")
     except InputProblem as problem:
         log.error("%s", problem)
         return 1

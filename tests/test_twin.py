@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import sittings
 from compared import altered_runs
 from scipy.optimize import nnls
 
 from lib.base.checksums import sealed
 from lib.base.emotions import EMOTIONS
 from lib.base.paths import ROOT
+from lib.base.problems import InputProblem
 from lib.corpora import records, twins
 from lib.corpora.listing import listed
 from lib.corpora.registry import CORPORA
@@ -187,6 +189,16 @@ def test_the_trainings_of_the_twin_that_are_kept_are_whole_and_those_of_the_read
     assert f"{len(kept)} of them have been run" in text
     assert f"right in {100 * mixed['test_accuracy']:.1f} % of the {mixed['sequences']['test']:,} test sequences" in text
     assert f"with actors apart in {100 * apart['test_accuracy']:.1f} %" in text
+
+
+def test_where_nothing_was_trained_or_kept_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
+    with pytest.raises(InputProblem, match="has no finished training; run `make twin` first"):
+        sittings.keep(load("twin"), tmp_path / "twin_runs")
+    with pytest.raises(InputProblem, match="no training was kept"):
+        sittings.put(load("twin"), tmp_path / "twin_runs")
+    with pytest.raises(InputProblem, match="sequences.checksums.json: is not there"):
+        sittings.put(load("twin"), ROOT / "tests/twin_runs")
 
 
 def test_the_twins_study_is_the_papers():
