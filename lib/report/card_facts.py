@@ -26,7 +26,7 @@ SHOWN = 20
 
 # Columns that the tables of notebooks 06 and 10 must have.
 _ACCURACY = ("accuracy", "low", "high")
-_OF_PARTS = ("part", "sequences", "actors", *_ACCURACY, "UAR", "UAR low", "UAR high", "calibration error")
+_OF_PARTS = ("part", "sequences", "actors", *_ACCURACY, "UAR", "UAR low", "UAR high", "ECE")
 _OF_GROUPS = ("group", "value", *_ACCURACY)
 
 _LEVELS = {"XX": "XX (not specified)", "LO": "LO (low)", "MD": "MD (medium)", "HI": "HI (high)"}
@@ -113,7 +113,7 @@ def _parts(table: pd.DataFrame, path: Path, run: dict[str, Any]) -> pd.DataFrame
             "95 % interval": _intervals(table, "low", "high"),
             "UAR": table["UAR"].map(percent),
             "UAR's interval": _intervals(table, "UAR low", "UAR high"),
-            "calibration error": table["calibration error"].map("{:.3f}".format),
+            "ECE": table["ECE"].map("{:.3f}".format),
         }
     )
 

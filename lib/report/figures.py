@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from IPython.display import Markdown, display
+from matplotlib.axis import Axis
 from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.ticker import PercentFormatter
 
 from lib.base.files import write_table, written_atomically
 from lib.base.paths import relative, workspace
@@ -20,7 +22,9 @@ from lib.base.paths import relative, workspace
 PARTS = {"train": "#C7B7E0", "validation": "#8467B5", "test": "#3F2A6B"}
 SOURCES = {"paper": "#000000", "ours": "#882255", "crowd": "#999933"}
 SEXES = {"female": "#A6611A", "male": "#DFC27D"}
-NETWORKS = {"5-layer": "#A6DBE0", "6-layer": "#3FA7B5", "7-layer": "#0F5C68"}
+NETWORKS = {"5-layer": "#6CC5D2", "6-layer": "#23879A", "7-layer": "#0B4450"}
+#: In addition to its colour, each network has a marker.
+MARKERS = {"5-layer": "o", "6-layer": "s", "7-layer": "^"}
 #: The deeper, the more: from little to much of the same thing, such as the spread between seeds.
 SHADES = ("#E6C8D5", "#C890AB", "#A65A80", "#882255")
 
@@ -42,6 +46,12 @@ def use_style() -> None:
             "svg.hashsalt": "study",
         }
     )
+
+
+def in_percent(*axes: Axis) -> None:
+    """Label fractions on these axes as percentages."""
+    for axis in axes:
+        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=None))
 
 
 def black_markers(legend: Legend) -> None:
@@ -91,6 +101,7 @@ def confusion_figure(panels: Mapping[str, pd.DataFrame], title: str) -> Figure:
             shares, annot=pd.DataFrame(text).to_numpy(), fmt="", cmap="Blues", vmin=0, vmax=1, square=True, ax=axis,
             cbar=False, annot_kws={"size": 10}, linewidths=0.5, linecolor="#DDDDDD",
         )  # fmt: skip
+        axis.set_facecolor("#CCCCCC")  # cells that are not known
         axis.set(xlabel="predicted emotion", ylabel="true emotion" if axis is axes[0, 0] else "")
         axis.set_title(name, fontsize=11)
         axis.tick_params(axis="x", rotation=40)
@@ -103,7 +114,7 @@ def confusion_figure(panels: Mapping[str, pd.DataFrame], title: str) -> Figure:
 def matrices_table(panels: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The numbers of `confusion_figure`: columns source, true and one per predicted emotion."""
     return pd.concat(
-        {name: table.rename_axis("true") for name, table in panels.items()}, names=["source"]
+        {name.replace("\n", " "): table.rename_axis("true") for name, table in panels.items()}, names=["source"]
     ).reset_index()
 
 

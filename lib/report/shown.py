@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 
@@ -53,5 +54,11 @@ def show(
 
 def finding(sentence: str, study_title: str = "") -> None:
     """Display the finding of a section; for a rendered study with a note that names the study."""
-    note = f" (*{study_title}: nothing about the paper.*)" if study_title else ""
+    note = f" (*Ours: {study_title}; nothing about the paper follows.*)" if study_title else ""
     display(Markdown(f"**Found:** {sentence}{note}"))
+
+
+def tied(values: pd.Series, end: str = "max") -> str:
+    """Labels of the highest of `values`, or with ``min`` of the lowest, all that are equal: ``"neutral and sad"``."""
+    names = [str(name) for name in values.index[np.isclose(values, values.agg(end))]]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
