@@ -48,9 +48,9 @@ def people():
     return rendered(0, 75), rendered(2, 75)
 
 
-def write(path, frames, rate=FPS):
+def write(path, frames, rate=FPS, fourcc="mp4v"):
     height, width = frames[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, (width, height))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*fourcc), rate, (width, height))
     assert writer.isOpened()
     for frame in frames:
         writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
@@ -130,6 +130,17 @@ def test_half_the_rate_gives_the_same_seconds(tmp_path, people, tracker, network
     video = write(tmp_path / "slow.mp4", people[0][::2], FPS / 2)
     table = predict_video(video, network, tracker, progress=False).table
     assert table["problem"].iloc[0] == "" and table["end"].iloc[-1] == pytest.approx(2.5, abs=0.07)
+
+
+@needs_models
+def test_a_file_that_ends_early_is_predicted_as_far_as_it_goes(tmp_path, people, tracker, network):
+    whole = write(tmp_path / "whole.flv", people[0], fourcc="FLV1").read_bytes()
+    (tmp_path / "part.flv").write_bytes(whole[: 2 * len(whole) // 3])
+    prediction = predict_video(tmp_path / "part.flv", network, tracker, progress=False)
+    assert "ends early" in prediction.problem and 35 <= prediction.table["frames"].sum() < 75
+    (tmp_path / "none.flv").write_bytes(b"no video at all")
+    with pytest.raises(InputProblem, match="no frame of it can be decoded"):
+        predict_video(tmp_path / "none.flv", network, tracker, progress=False)
 
 
 def turned(frames, degrees=60):

@@ -65,13 +65,15 @@ def predict_video(
 
     def frames() -> Iterator[Seen]:
         nonlocal problem
+        count = 0  # a progress bar that is not shown does not count
         with tqdm(desc=video.name, unit="frame", disable=not progress) as bar:
             try:
                 for seen in observer.observe(at_rate(read_timed_frames(video))):
+                    count += 1
                     yield seen
                     bar.update()
             except InputProblem as broken:  # a file that ends early: its frames are used
-                if not bar.n:
+                if not count:
                     raise
                 problem = sentence(broken)
 
