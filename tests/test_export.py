@@ -1,10 +1,12 @@
 """Portable networks: ONNX and LiteRT give what the network gives; the temperature; the run's description."""
 
 import json
+import math
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -86,6 +88,16 @@ def test_another_network_makes_the_files_stale(exported_run, tmp_path):
     assert not portable.is_current(other)
     (other / "model.keras").unlink()  # the files handed on without it
     assert portable.is_current(other) and portable.is_current(other / "portable")
+
+
+@pytest.mark.parametrize("largest", [KeyboardInterrupt(), [2 * export.TOLERANCE], [math.nan]])
+def test_files_that_were_not_compared_or_differ_are_not_used(exported_run, tmp_path, monkeypatch, largest):
+    run = tmp_path / exported_run.name
+    shutil.copytree(exported_run, run, ignore=shutil.ignore_patterns("portable"))
+    monkeypatch.setattr(export, "difference", Mock(side_effect=largest))
+    with pytest.raises((KeyboardInterrupt, InputProblem)):
+        export.export(run)
+    assert not portable.is_current(run) and list((run / "portable").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", [portable.LITERT, portable.DESCRIPTION])
