@@ -1,7 +1,9 @@
 """A network on one's own video: windows and their seconds, other frame rates, and what it must not answer."""
 
 import base64
+import json
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -23,7 +25,7 @@ from lib.faces.landmarks import FaceMesh
 from lib.faces.masking import mask_clip
 from lib.faces.video import read_frames
 from lib.prediction.frames import LONGEST_STEP, at_rate, spans
-from lib.prediction.portable import Network
+from lib.prediction.portable import DESCRIPTION, Network
 from lib.prediction.predict import predict, predict_video, videos_of
 from lib.prediction.result import WINDOW_COLUMNS
 from lib.sequences.cutting import pad, windows
@@ -123,6 +125,21 @@ def test_a_clip_gives_what_the_study_s_steps_give(tmp_path, people, tracker, net
     assert row["emotion"] == EMOTIONS[int(wanted.argmax())]
     assert (row["start"], row["end"], row["frames"], row["share_with_face"]) == (0, 2.5, 75, 1)
     assert prediction.faces[0].shape == (28, 28, 3) and prediction.faces[0].any()
+
+
+@needs_models
+@pytest.mark.parametrize("backend", ["mesh", "mesh_twice", "openface"])
+def test_faces_are_found_as_those_of_the_training_were(tmp_path, people, exported_run, backend):
+    portable = tmp_path / "portable"
+    shutil.copytree(exported_run / "portable", portable)
+    description = json.loads((portable / DESCRIPTION).read_text())
+    (portable / DESCRIPTION).write_text(json.dumps(description | {"face_backend": backend}))
+    video = write(tmp_path / "clip.mp4", people[0][:36])
+    assert predict([video], portable, tmp_path / "out", progress=False) == []
+    masked = mask_clip(video, FaceMesh(twice=backend == "mesh_twice"))
+    wanted = Network(portable)(pad(masked.faces))
+    found = pd.read_csv(tmp_path / "out" / "clip.csv")[PROBABILITIES].iloc[0]
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
 @needs_models

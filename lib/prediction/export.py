@@ -138,6 +138,7 @@ def export(run: Path, name: str = "sample") -> Path:
         "trained_on": trained_on(study),
         "emotions": list(EMOTIONS),
         "layers": metrics["layers"],
+        "face_backend": study.settings["face_backend"],
         "interpolation": study.settings["face_interpolation"],
         "frames": study.settings["window_frames"],
         "minimum": study.settings["window_minimum_frames"],
