@@ -239,8 +239,8 @@ def crowd(table: pd.DataFrame, votes: pd.DataFrame, seed: int) -> pd.DataFrame:
     """
     rated = table[table["clip"].isin(votes["clip"])]
     share = shares(votes, "rating")
-    # smaller than any difference of two shares, so it decides only between equal ones
-    tie = np.random.default_rng([seed]).uniform(0, 1e-6, share.shape)
+    # smaller than any difference of two shares, so it decides only between equal ones; [seed, 0] to [seed, 4] are taken
+    tie = np.random.default_rng([seed, 5]).uniform(0, 1e-6, share.shape)
     place = pd.Index(votes["clip"]).get_indexer(rated["clip"])
     return _predictions(rated, share[place], (share + tie)[place])
 
