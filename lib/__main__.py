@@ -20,8 +20,9 @@ from lib.study import TRAINING, Study, load
 
 log = logging.getLogger("lib")
 
-#: Functions of `lib.steps` that take the study, a corpus or None, and the number of processes.
-STEPS = ("render", "list-clips", "mask-faces", "cut-sequences", "summarise")
+#: Functions of `lib.steps` that take the study, a corpus, and the number of processes.
+OF_CORPUS = ("render", "list-clips", "mask-faces", "cut-sequences")
+STEPS = (*OF_CORPUS, "summarise", "predict-transfer", "fetch-models", "check", "export", "predict")
 
 
 def run_folder(study: Study, run: str | None) -> Path:
@@ -50,7 +51,7 @@ def predict_videos(videos: list[Path], run: str | None, name: str, to: Path) -> 
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; 1 and one clear sentence if its input cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m lib", description=__doc__)
-    parser.add_argument("step", choices=[*STEPS, "predict-transfer", "fetch-models", "check", "export", "predict"])
+    parser.add_argument("step", choices=STEPS)
     parser.add_argument("videos", nargs="*", type=Path, metavar="VIDEO", help="of predict: videos, folders of videos")
     parser.add_argument("--study", default="sample", help="a file of config/, or a .yaml file")
     parser.add_argument("--corpus", choices=CORPORA)
@@ -67,6 +68,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{chosen.step} takes no videos")
     if chosen.step == "predict" and not chosen.videos:
         parser.error("predict needs a video: python -m lib predict clip.mp4")
+    if chosen.step in OF_CORPUS and not chosen.corpus:
+        parser.error(f"{chosen.step} needs a corpus: --corpus {' or '.join(CORPORA)}")
+    if chosen.step == "predict-transfer" and not chosen.run:
+        parser.error("predict-transfer needs a training: --run NAME")
     try:
         if chosen.step == "predict":
             return predict_videos(chosen.videos, chosen.run, chosen.study, chosen.to)
@@ -86,10 +91,16 @@ def main(arguments: list[str] | None = None) -> int:
             from lib.prediction.export import export  # which loads TensorFlow
 
             export(run_folder(study, chosen.run), chosen.study)
+        elif chosen.step == "summarise":
+            steps.summarise(study)
         else:
             getattr(steps, chosen.step.replace("-", "_"))(study, chosen.corpus, chosen.cores)
     except InputProblem as problem:
         log.error("%s", problem)
+        return 1
+    except FileNotFoundError as error:  # what an earlier step writes
+        missing = relative(error.filename or ".")
+        log.error("%s is not there: run `make reproduce STUDY=%s` first.", missing, chosen.study)
         return 1
     except OSError as error:  # no space left, a read-only folder: the system's own sentence names the file
         log.error("%s: %s; free space or change the folder, then run the same command again.",

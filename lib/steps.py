@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from lib.base.checksums import seal, seal_of, verified
 from lib.base.files import write_problems, write_table
-from lib.base.paths import in_workspace, relative
+from lib.base.paths import relative
 from lib.base.problems import InputProblem
 from lib.corpora.listing import listed
 from lib.corpora.registry import CORPORA
 from lib.faces.corpus import mask_corpus
 from lib.sequences import cutting
-from lib.study import TRAINING, Study
+from lib.study import TRAINING, Study, results
 from lib.study.steps import verify_results
 from lib.synthetic import plan, render_corpus
 
@@ -92,25 +92,26 @@ def cut_sequences(study: Study, corpus: str, cores: int) -> None:
 
 
 def predict_transfer(study: Study, run: str) -> None:
-    """Predict the second corpus with the network of `run`, on windows by ``transfer_window_rule``."""
+    """Predict the second corpus with the network of `run`, on windows by ``transfer_window_rule``, as notebook 04."""
     from lib.training import loop  # which loads TensorFlow
 
     loop.configure(1, study.numerics)
     array, table = cutting.load(study.sequences(study.transfer_corpus))
+    ordered: Any = cutting.in_order(array, study.settings["frame_order"], study.settings["seed"])
     folder = study.runs(TRAINING) / run
     model = loop.load_model(verified(folder / "model.keras"))
     mark = folder / f"transfer_predictions_{study.settings['transfer_window_rule']}.csv"
     seal_of(mark).unlink(missing_ok=True)
-    predicted = loop.predictions(model, array, table, np.arange(len(table)), study.settings["batch"])
+    predicted = loop.predictions(model, ordered, table, np.arange(len(table)), study.settings["batch"])
     write_table(predicted, mark)
     seal(seal_of(mark), [mark])
 
 
-def summarise(study: Study, corpus: str | None, cores: int) -> None:
+def summarise(study: Study) -> None:
     """Print where the tables and figures are, and Table 1; InputProblem if something has changed since it was made."""
     verify_results(study)
     tables, figures = (Path(p) / study.name for p in ("tables", "figures"))
-    table = pd.read_csv(in_workspace(tables / "table1_grid.csv"))
+    table = results.saved_table(study, "table1_grid")
     title = f"Table 1, {study.title}" if study.title else "Table 1"
     sys.stdout.write(f"\n{title} (best-validation checkpoint of each training):\n\n")
     sys.stdout.write(table.to_string(index=False, formatters={"learning_rate": "{:g}".format}) + "\n\n")

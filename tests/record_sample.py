@@ -12,13 +12,13 @@ import sys
 import nbformat
 from compared import PILOT, PILOT_SEAL, RECORD, SEAL, put_pilot
 from nbclient import NotebookClient
+from packed import networks_of_notebooks, pack
 
 from lib.base.checksums import seal
 from lib.base.paths import NOTEBOOKS, ROOT, workspace
-from lib.measures.chosen import best_of_grid, networks_of_notebooks
+from lib.measures.chosen import best_of_grid
 from lib.run.runner import kernel_files
 from lib.study import TRAINING, load, results
-from lib.study.weights import pack
 
 KEPT = ("metrics.json", "history.csv", "predictions.csv", "transfer_predictions*.csv")
 NETWORK = "model.keras"

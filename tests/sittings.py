@@ -13,16 +13,16 @@ import subprocess
 import sys
 from dataclasses import replace
 
+from packed import networks_of_notebooks, pack
 from record_sample import NETWORK, copy_measures
 
 from lib.base.checksums import refuse_damaged, seal, seal_of
 from lib.base.paths import ROOT, workspace
 from lib.base.problems import InputProblem
-from lib.measures.chosen import networks_of_notebooks, split_pair
+from lib.measures.chosen import split_pair
 from lib.run.repair import record as snakemakes_record
 from lib.run.workflow import locked_workspace, snakemake
 from lib.study import TRAINING, load
-from lib.study.weights import pack
 
 log = logging.getLogger("sittings")
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ConstantInputWarning
 
 from lib.measures import agreement
 from lib.measures.attention import Probe
@@ -89,12 +90,17 @@ def planted(count=30):
     return moved, np.ones(moved.shape, bool), emotions
 
 
+def auc(values, moved, face):
+    """Of one map for one sequence."""
+    return agreement.auc(values[face], moved[face][None])[0]
+
+
 def test_a_map_of_the_movement_is_perfect_and_its_opposite_is_wrong():
     moved, face, _ = planted(5)
     for truth, inside in zip(moved, face, strict=True):
-        assert agreement.auc(truth, truth, inside) == 1
-        assert agreement.auc(-truth, truth, inside) == 0
-        assert agreement.auc(np.ones_like(truth), truth, inside) == 0.5
+        assert auc(truth, truth, inside) == 1
+        assert auc(-truth, truth, inside) == 0
+        assert auc(np.ones_like(truth), truth, inside) == 0.5
 
 
 def test_only_the_face_counts():
@@ -102,10 +108,10 @@ def test_only_the_face_counts():
     face[0, :10] = False
     found = moved.copy()
     found[0, :10] = -moved[0, :10]
-    assert agreement.auc(found[0], moved[0], face[0]) == 1
+    assert auc(found[0], moved[0], face[0]) == 1
     face[0] = False
     face[0, 0, 0] = True
-    assert np.isnan(agreement.auc(found[0], moved[0], face[0]))
+    assert np.isnan(auc(found[0], moved[0], face[0]))
 
 
 def test_random_maps_score_at_chance_and_maps_of_the_muscles_above():
@@ -141,10 +147,20 @@ def test_the_interval_of_a_mean_is_students():
     assert np.isnan(agreement.mean_interval([1.0])[1:]).all()
 
 
+def test_sequences_of_one_actor_are_one_unit():
+    """Windows that all say the same say nothing more than one of them."""
+    values, actors = np.array([1.0, 2.0, 4.0, 5.0]), np.array(["b", "a", "d", "c"])
+    whole = agreement.mean_interval(values)
+    assert agreement.mean_interval(values.repeat(9), actors.repeat(9)) == pytest.approx(whole)
+    assert agreement.mean_interval(values.repeat(9))[1] > whole[1]
+    assert np.isnan(agreement.mean_interval(values, ["a"] * 4)[1:]).all()
+
+
 def test_rank_correlation():
     assert agreement.rank_correlation([1, 2, 3], [1, 4, 9]) == 1
     assert agreement.rank_correlation([1, 2, 3], [9, 4, 1]) == -1
-    assert np.isnan(agreement.rank_correlation([1, 1, 1], [1, 2, 3]))
+    with pytest.warns(ConstantInputWarning):
+        assert np.isnan(agreement.rank_correlation([1, 1, 1], [1, 2, 3]))
 
 
 def people(clips=20, windows=2):

@@ -12,6 +12,7 @@ from lib.measures import baselines, votes
 from lib.measures.evaluation import accuracy
 from lib.measures.uncertainty import calibration_error, compare, interval
 from lib.sequences.splits import split
+from lib.study import results
 from lib.synthetic import DIALS
 from lib.synthetic.actors import cast
 from lib.synthetic.anatomy import landmarks
@@ -166,7 +167,7 @@ def test_answers_are_a_table_of_predictions(corpus):
     test = part == "test"
     for model in (baselines.fit_geometry(measured, table, part), baselines.fit_majority(table, part)):
         predictions = baselines.predict(model, table[test], measured[test])
-        assert predictions.columns.tolist() == [*baselines.PREDICTION_COLUMNS, "predicted", *PROBABILITIES]
+        assert predictions.columns.tolist() == [*results.SEQUENCE, "predicted", *PROBABILITIES]
         assert predictions["sequence"].tolist() == table.loc[test, "sequence"].tolist()
         assert predictions[PROBABILITIES].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
         highest = predictions[PROBABILITIES].to_numpy().argmax(axis=1)
@@ -249,6 +250,8 @@ def test_the_crowd_answers_for_the_clips_it_saw():
         predictions
     )
     share = votes.shares(seen, "rating")
+    by_split = np.random.default_rng([7, 0]).uniform(0, 1e-6, share.shape)  # random numbers that draw the split, too
+    assert (np.array(EMOTIONS)[(share + by_split).argmax(axis=1)] != predictions["predicted"]).any()
     chosen = share[np.arange(len(predictions)), [EMOTIONS.index(e) for e in predictions["predicted"]]]
     assert (chosen == share.max(axis=1)).all()
 

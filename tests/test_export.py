@@ -1,10 +1,12 @@
 """Portable networks: ONNX and LiteRT give what the network gives; the temperature; the run's description."""
 
 import json
+import math
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -43,8 +45,8 @@ def test_portable_files_give_the_networks_numbers(layers, changes, tmp_path, ran
     session = onnxruntime.InferenceSession(tmp_path / portable.ONNX)
     (by_onnx,) = session.run(None, {session.get_inputs()[0].name: FACES})
     np.testing.assert_allclose(by_onnx, wanted, atol=export.TOLERANCE, rtol=0)
-    description = {"run": "a", "trained_on": "noise", "interpolation": "area", "frames": 75, "minimum": 35}
-    description |= {"trimmed": 110, "temperature": 1.0}
+    description = {"run": "a", "trained_on": "noise", "face_backend": "mesh", "interpolation": "area"}
+    description |= {"frames": 75, "minimum": 35, "trimmed": 110, "temperature": 1.0}
     description["sha256"] = {portable.LITERT: sha256(tmp_path / portable.LITERT)}
     (tmp_path / portable.DESCRIPTION).write_text(json.dumps(description))
     by_litert = portable.Network(tmp_path)
@@ -63,6 +65,7 @@ def test_a_run_is_exported_with_what_its_use_needs(exported_run):
         "Trained on drawn faces (synthetic CREMA-D); on a filmed one its answer means nothing."
     )
     assert [description[name] for name in ("frames", "minimum", "trimmed")] == [75, 35, 110]
+    assert description["face_backend"] == "mesh"
     before, after = description["log_loss_before_and_after"]["validation"]
     assert after <= before and description["sequences"]["validation"] == 89
     assert portable.is_current(exported_run)
@@ -86,6 +89,24 @@ def test_another_network_makes_the_files_stale(exported_run, tmp_path):
     assert not portable.is_current(other)
     (other / "model.keras").unlink()  # the files handed on without it
     assert portable.is_current(other) and portable.is_current(other / "portable")
+
+
+def test_a_description_without_an_entry_is_made_again(exported_run, tmp_path):
+    other = tmp_path / exported_run.name
+    shutil.copytree(exported_run, other)
+    path = other / "portable" / portable.DESCRIPTION
+    path.write_text(path.read_text().replace('"face_backend"', '"of an older version"'))
+    assert not portable.is_current(other)
+
+
+@pytest.mark.parametrize("largest", [KeyboardInterrupt(), [2 * export.TOLERANCE], [math.nan]])
+def test_files_that_were_not_compared_or_differ_are_not_used(exported_run, tmp_path, monkeypatch, largest):
+    run = tmp_path / exported_run.name
+    shutil.copytree(exported_run, run, ignore=shutil.ignore_patterns("portable"))
+    monkeypatch.setattr(export, "difference", Mock(side_effect=largest))
+    with pytest.raises((KeyboardInterrupt, InputProblem)):
+        export.export(run)
+    assert not portable.is_current(run) and list((run / "portable").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", [portable.LITERT, portable.DESCRIPTION])

@@ -1,5 +1,6 @@
 """Listing clips by one command: what the folder holds is used or listed, by the study's rule on bad clips."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -7,6 +8,7 @@ import yaml
 from lib.__main__ import main
 from lib.base.paths import CONFIG
 from lib.corpora.pointers import LISTED
+from lib.sequences import cutting
 from lib.sequences.cutting import read_table
 
 BAD = ["1076_MTI_SAD_XX"]
@@ -92,3 +94,35 @@ def test_an_unknown_finding_is_named_and_nothing_written(corpus, leave_out, capl
     status, _, _ = list_clips(corpus, leave_out)
     assert status == 1 and "leave_out" in caplog.text and "'bad', 'suspicious'" in caplog.text
     assert not (corpus.parents[1] / "data").exists()
+
+
+@pytest.mark.parametrize("step", ["mask-faces", "cut-sequences", "summarise"])
+def test_a_step_without_the_one_before_it_names_the_table_and_the_command(step, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
+    assert main([step, *([] if step == "summarise" else ["--corpus", "cremad"])]) == 1
+    table = "tables/sample/table1_grid.csv" if step == "summarise" else "data/sample/cremad/clips.csv"
+    (said,) = caplog.messages
+    assert table in said and "is not there" in said and "run `make reproduce STUDY=sample` first" in said
+
+
+@pytest.mark.parametrize("step", ["render", "list-clips", "mask-faces", "cut-sequences", "predict-transfer"])
+def test_an_argument_that_a_step_needs_is_named(step, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([step])
+    wanted = "training: --run NAME" if step == "predict-transfer" else "corpus: --corpus cremad or ravdess"
+    assert f"{step} needs a {wanted}" in capsys.readouterr().err
+
+
+def test_the_second_corpus_is_predicted_in_the_order_of_frames_of_the_training(monkeypatch, tmp_path):
+    """Like the predictions that notebook 04 writes for the study's own windows."""
+    from lib.training import loop  # which loads TensorFlow
+
+    monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
+    frames = np.broadcast_to(np.arange(75, dtype=np.uint8)[:, None, None, None], (1, 75, 2, 2, 3))
+    table = pd.DataFrame({"sequence": [0]})
+    read = []
+    monkeypatch.setattr(cutting, "load", lambda folder: (frames, table))
+    monkeypatch.setattr(loop, "load_model", lambda path: None)
+    monkeypatch.setattr(loop, "predictions", lambda model, array, *_: read.append(array[[0]]) or table)
+    assert main(["predict-transfer", "--run", "any", "--changes", "{frame_order: last}"]) == 0
+    assert np.unique(read[0]).tolist() == [74]

@@ -1,7 +1,9 @@
 """A network on one's own video: windows and their seconds, other frame rates, and what it must not answer."""
 
 import base64
+import json
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -23,7 +25,7 @@ from lib.faces.landmarks import FaceMesh
 from lib.faces.masking import mask_clip
 from lib.faces.video import read_frames
 from lib.prediction.frames import LONGEST_STEP, at_rate, spans
-from lib.prediction.portable import Network
+from lib.prediction.portable import DESCRIPTION, Network
 from lib.prediction.predict import predict, predict_video, videos_of
 from lib.prediction.result import WINDOW_COLUMNS
 from lib.sequences.cutting import pad, windows
@@ -48,9 +50,9 @@ def people():
     return rendered(0, 75), rendered(2, 75)
 
 
-def write(path, frames, rate=FPS):
+def write(path, frames, rate=FPS, fourcc="mp4v"):
     height, width = frames[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, (width, height))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*fourcc), rate, (width, height))
     assert writer.isOpened()
     for frame in frames:
         writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
@@ -126,10 +128,36 @@ def test_a_clip_gives_what_the_study_s_steps_give(tmp_path, people, tracker, net
 
 
 @needs_models
+@pytest.mark.parametrize("backend", ["mesh", "mesh_twice", "openface"])
+def test_faces_are_found_as_those_of_the_training_were(tmp_path, people, exported_run, backend):
+    portable = tmp_path / "portable"
+    shutil.copytree(exported_run / "portable", portable)
+    description = json.loads((portable / DESCRIPTION).read_text())
+    (portable / DESCRIPTION).write_text(json.dumps(description | {"face_backend": backend}))
+    video = write(tmp_path / "clip.mp4", people[0][:36])
+    assert predict([video], portable, tmp_path / "out", progress=False) == []
+    masked = mask_clip(video, FaceMesh(twice=backend == "mesh_twice"))
+    wanted = Network(portable)(pad(masked.faces))
+    found = pd.read_csv(tmp_path / "out" / "clip.csv")[PROBABILITIES].iloc[0]
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+@needs_models
 def test_half_the_rate_gives_the_same_seconds(tmp_path, people, tracker, network):
     video = write(tmp_path / "slow.mp4", people[0][::2], FPS / 2)
     table = predict_video(video, network, tracker, progress=False).table
     assert table["problem"].iloc[0] == "" and table["end"].iloc[-1] == pytest.approx(2.5, abs=0.07)
+
+
+@needs_models
+def test_a_file_that_ends_early_is_predicted_as_far_as_it_goes(tmp_path, people, tracker, network):
+    whole = write(tmp_path / "whole.flv", people[0], fourcc="FLV1").read_bytes()
+    (tmp_path / "part.flv").write_bytes(whole[: 2 * len(whole) // 3])
+    prediction = predict_video(tmp_path / "part.flv", network, tracker, progress=False)
+    assert "ends early" in prediction.problem and 35 <= prediction.table["frames"].sum() < 75
+    (tmp_path / "none.flv").write_bytes(b"no video at all")
+    with pytest.raises(InputProblem, match="no frame of it can be decoded"):
+        predict_video(tmp_path / "none.flv", network, tracker, progress=False)
 
 
 def turned(frames, degrees=60):

@@ -180,7 +180,7 @@ def test_the_papers_values_are_its_own(entry):
         ("X04", {"frame_orders": ["filmed", "backwards"]}, "frame_orders: 1: 'backwards' is not one of"),
         ("T10", {"margin": 5}, ".*'margin' was unexpected"),
         ("T10", {"networks": [6, 8]}, "networks: 1: 8 is not one of"),
-        ("T10", {"claims": ["T99"]}, "names T99, which claims.csv has not"),
+        ("T10", {"claims": ["T99"]}, "names T99, which are not in claims.csv"),
         ("F07c", {"measure": "uar"}, "measure: 'uar' is not one of"),
         ("F06b", {"emotions": None}, "names an emotion for the measures recall"),
         ("F08", {"emotions": ["sad", "sad"]}, "emotions: .* non-unique"),
@@ -327,7 +327,9 @@ def test_one_training_takes_the_spread_of_its_networks_seeds(make_study):
     study = make_study()
     cell = study.grid[6]  # 5 layers at 0.00001, the shorter one
     write(study, cell, even(730, 1000))
-    assert "no three seeds of its network" in untested(judged(make_study(uncertainty=None), ENTRY["T04d"]))
+    assert "does not train this network under three seeds" in untested(
+        judged(make_study(uncertainty=None), ENTRY["T04d"])
+    )
     for repeated, count in zip(repeats(study, 5), (590, 600, 610), strict=True):
         write(study, repeated, even(count, 1000))
     row = judged(study, ENTRY["T04d"])
@@ -537,6 +539,10 @@ def test_the_best_cell_of_the_grid_takes_every_cell_under_every_seed(make_study)
         write(study, cell, right(150 if cell.layers == 6 else 100, 200, actors=20))
     assert "the study has 1" in untested(judged(study, ENTRY["N06a"]))
     incomplete = make_study(grid=GRID[:-1])
+    without = make_study(grid=GRID[:1] + GRID[2:])
+    assert "Table 1 has 1 training of 6 layers at 0.0001, the study's grid 0" in untested(
+        judged(without, ENTRY["N06a"])
+    )
     assert "Table 1 has 2 trainings of 7 layers at 0.00001, the study's grid 1" in untested(
         judged(incomplete, ENTRY["T08c"])
     )

@@ -9,11 +9,13 @@ import zipfile
 import numpy as np
 import pytest
 from compared import PILOT, RECORD, put_pilot
+from packed import networks_of_notebooks, pack
 
 from lib.base.problems import InputProblem
-from lib.measures.chosen import best_of_grid, networks_of_notebooks, split_pair
+from lib.measures.chosen import best_of_grid, split_pair
+from lib.measures.evaluation import best_three
 from lib.run import verify
-from lib.study import load, weights
+from lib.study import load, results, weights
 from lib.training import loop
 
 
@@ -34,7 +36,7 @@ def test_the_weights_are_those_of_keras(saved):
 
 def test_a_packed_network_is_read_by_keras_and_smaller(saved, tmp_path):
     model, path = saved
-    weights.pack(path, tmp_path / "packed.keras")
+    pack(path, tmp_path / "packed.keras")
     read = loop.load_model(tmp_path / "packed.keras")
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), read.get_weights(), strict=True))
     assert (tmp_path / "packed.keras").stat().st_size < 0.8 * path.stat().st_size
@@ -49,16 +51,16 @@ def test_the_same_network_made_and_saved_twice_is_packed_to_the_same_bytes(saved
     written = [json.loads(zipfile.ZipFile(p).read("config.json")) for p in (path, tmp_path / "later.keras")]
     assert written[0] != written[1]  # Keras writes places in memory, which differ
     assert (tmp_path / "later.keras").read_bytes() != path.read_bytes()
-    weights.pack(path, tmp_path / "a.keras")
-    weights.pack(tmp_path / "later.keras", tmp_path / "b.keras")
+    pack(path, tmp_path / "a.keras")
+    pack(tmp_path / "later.keras", tmp_path / "b.keras")
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
-    weights.pack(tmp_path / "a.keras", tmp_path / "c.keras")  # and a packed one stays as it is
+    pack(tmp_path / "a.keras", tmp_path / "c.keras")  # and a packed one stays as it is
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "c.keras").read_bytes()
 
 
 def test_networks_are_equal_if_their_weights_are(saved, tmp_path):
     model, path = saved
-    weights.pack(path, tmp_path / "packed.keras")
+    pack(path, tmp_path / "packed.keras")
     made, wanted = path.read_bytes(), (tmp_path / "packed.keras").read_bytes()
     assert weights.same_weights(made, wanted)
     changed = [array.copy() for array in model.get_weights()]
@@ -108,7 +110,7 @@ def test_a_damaged_network_is_one_sentence(saved, tmp_path):
         path = tmp_path / "broken.keras"
         path.write_bytes(content)
         for read in (lambda path=path: weights.read_weights(path.read_bytes(), path),
-                     lambda path=path: weights.pack(path, tmp_path / "to.keras")):  # fmt: skip
+                     lambda path=path: pack(path, tmp_path / "to.keras")):  # fmt: skip
             with pytest.raises(InputProblem) as problem:
                 read()
             assert "\n" not in str(problem.value) and "broken.keras" in str(problem.value), what
@@ -118,7 +120,7 @@ def test_a_damaged_network_is_one_sentence(saved, tmp_path):
 
 def test_a_missing_network_is_one_sentence(tmp_path):
     with pytest.raises(InputProblem, match="model.keras"):
-        weights.pack(tmp_path / "model.keras", tmp_path / "to.keras")
+        pack(tmp_path / "model.keras", tmp_path / "to.keras")
 
 
 @pytest.fixture
@@ -129,17 +131,24 @@ def recorded(tmp_path, monkeypatch):
     return load("sample")
 
 
+def best_by_table(study):
+    """The best network by the rule that notebooks apply to Table 1; `make predict` applies its own, without pandas."""
+    return best_three(results.measures(study, study.grid), study.settings["selection"])["run"][0]
+
+
 def test_the_best_of_the_grid_has_the_highest_accuracy(recorded):
     best = best_of_grid(recorded)
     table = {cell: json.loads((recorded.training(cell) / "metrics.json").read_text()) for cell in recorded.grid}
     assert table[best]["test_accuracy"] == max(entry["test_accuracy"] for entry in table.values())
+    assert best.run == best_by_table(recorded)
 
 
 def test_of_equal_accuracies_the_smaller_network_is_the_best(recorded):
     for cell in recorded.grid:
         (recorded.training(cell) / "checksums.json").unlink(missing_ok=True)
         (recorded.training(cell) / "metrics.json").write_text('{"test_accuracy": 0.5}')
-    assert best_of_grid(recorded).layers == min(cell.layers for cell in recorded.grid)
+    best = best_of_grid(recorded)
+    assert best.layers == min(cell.layers for cell in recorded.grid) and best.run == best_by_table(recorded)
 
 
 def test_the_pair_differs_in_its_split_only(recorded):

@@ -10,13 +10,11 @@ import numpy as np
 
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.base.problems import InputProblem
-from lib.claims.rulebook import Entry, rows_of_table1
+from lib.claims.rulebook import Entry
+from lib.measures.calibration import SMALLEST
 from lib.measures.intervals import count
 from lib.study import Study, publication, results
 from lib.study.cells import Cell, spelled
-
-#: Smallest probability from which Keras computes the loss.
-SMALLEST = 1e-7
 
 
 class Missing(Exception):
@@ -104,11 +102,8 @@ class Evidence:
         try:
             return self.trainings(replace(entry, row=None, seeds=3), entry.networks[0])
         except Missing:
-            raise Missing("one training, and the study has no three seeds of its network to know the spread") from None
-
-    def grid(self) -> list[tuple[int, dict]]:
-        """Layers and row of every training of Table 1."""
-        return list(rows_of_table1())
+            lacks = "the study does not train this network under three seeds, so the spread is unknown"
+            raise Missing(f"there is one training, and {lacks}") from None
 
     def seed(self, cell: Cell) -> int:
         """The seed of a training."""
@@ -139,7 +134,8 @@ class Evidence:
         rows = publication.table("table1").query("layers == @layers and learning_rate == @learning_rate")
         alike = [cell for cell in self.study.grid if (cell.layers, cell.learning_rate) == (layers, learning_rate)]
         if len(alike) != len(rows):
-            stated = f"{len(rows)} trainings of {layers} layers at {spelled(learning_rate)}"
+            trainings = "training" if len(rows) == 1 else "trainings"
+            stated = f"{len(rows)} {trainings} of {layers} layers at {spelled(learning_rate)}"
             raise Missing(f"Table 1 has {stated}, the study's grid {len(alike)}")
         return sorted(alike, key=lambda cell: cell.epochs)[sorted(rows["epochs"]).index(epochs)]
 

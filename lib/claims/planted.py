@@ -16,7 +16,7 @@ from scipy.special import ndtri
 
 from lib.base.emotions import EMOTIONS
 from lib.claims.evidence import Answers, Missing
-from lib.claims.rulebook import Entry, rows_of_table1
+from lib.claims.rulebook import Entry
 
 ACCURACY = 78.52  # percent, that of the paper
 CHANCE = 100 / len(EMOTIONS)
@@ -93,10 +93,6 @@ class Planted:
     def repeated(self, entry: Entry) -> list[Training]:
         """Trainings under all seeds, for the spread."""
         return self.trainings(replace(entry, row=None, seeds=3), entry.networks[0])
-
-    def grid(self) -> list[tuple[int, dict]]:
-        """Layers and row of every training of Table 1."""
-        return list(rows_of_table1())
 
     def seed(self, training: Training) -> int:
         """The seed of a training."""

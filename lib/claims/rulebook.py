@@ -209,7 +209,7 @@ def read(path: str | os.PathLike = PAPER / "verdicts.yaml") -> Rulebook:
 
 def _unknown(claims: list[str], stated: set[str]) -> str:
     missing = sorted({*claims} - stated)
-    return f"names {', '.join(missing)}, which claims.csv has not" if missing else ""
+    return f"names {', '.join(missing)}, which are not in claims.csv" if missing else ""
 
 
 def _cells_of_table1(settings: dict[str, Any], others: list[Entry]) -> tuple[Entry, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from lib.base.emotions import EMOTIONS
 from lib.claims.evidence import Answers, Evidence, Missing, counted
-from lib.claims.rulebook import Entry
+from lib.claims.rulebook import Entry, rows_of_table1
 from lib.measures.intervals import Estimate, Spread, estimate, share
 from lib.study.choices import BLOCKS
 
@@ -196,8 +196,7 @@ def order(evidence: Evidence, entry: Entry) -> Finding:
 
 def best_cell(evidence: Evidence, entry: Entry) -> Finding:
     """The entry's row is better than every other row of Table 1, on the same sequences."""
-    rows = evidence.grid()
-    rows.sort(key=lambda row: row != (entry.networks[0], entry.row))
+    rows = sorted(rows_of_table1(), key=lambda row: row != (entry.networks[0], entry.row))
     rivals = [evidence.trainings(replace(entry, row=row), layers) for layers, row in rows]
     estimated, shares = _leads(_paired(evidence, entry, rivals), [(0, other) for other in range(1, len(rivals))])
     names = [evidence.name(cells[0]) for cells in rivals]

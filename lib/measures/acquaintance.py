@@ -14,8 +14,10 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
-from lib.measures.uncertainty import over_actors, ratio
+from lib.measures.uncertainty import accuracy_interval, gain
 from lib.measures.votes import shares
+
+__all__ = ["accuracy_interval", "features", "gain", "predicted"]
 
 #: Inverse strengths of the L2 penalty; one is chosen on each training part.
 STRENGTHS = (0.1, 1, 10, 100)
@@ -88,26 +90,3 @@ def predicted(votes: pd.DataFrame, *, apart: bool, actors: np.ndarray | None = N
             table.loc[table.index[test], "predicted"] = model.predict(columns[test])
             table.loc[table.index[test], "strength"] = model.C_
     return table
-
-
-def accuracy_interval(table: pd.DataFrame) -> tuple[float, float, float]:
-    """Accuracy of the table of `predicted`, and its 95 % interval over actors."""
-    right = (table["predicted"] == table["emotion"]).astype(float)
-    sums = pd.DataFrame({"right": right, "all": 1.0}).groupby(table["actor"]).sum()
-    return float(right.mean()), *over_actors(sums, ratio)
-
-
-def gain(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, float, float]:
-    """Accuracy of `second` minus that of `first` on the same clips, in points, and its 95 % interval over actors.
-
-    Raises
-    ------
-    ValueError
-        If the clips are not the same.
-    """
-    if not first["clip"].equals(second["clip"]):
-        raise ValueError("the two predictions are of other clips")
-    more = (second["predicted"] == second["emotion"]).astype(float) - (first["predicted"] == first["emotion"])
-    sums = pd.DataFrame({"more": more, "all": 1.0}).groupby(first["actor"]).sum()
-    low, high = over_actors(sums, lambda more, whole: 100 * ratio(more, whole))
-    return 100 * float(more.mean()), low, high

@@ -20,14 +20,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from lib.base.emotions import EMOTIONS, PROBABILITIES
-from lib.base.problems import InputProblem
+from lib.base.emotions import EMOTIONS, PROBABILITIES  # noqa: F401  notebook 10 takes them from here
 from lib.measures.votes import shares
-from lib.sequences.actor_file import MASK_AGAIN
-from lib.sequences.actor_file import read as read_actor
-
-#: Columns of a table of predictions that describe the sequence.
-PREDICTION_COLUMNS = ["sequence", "clip", "window", "actor", "sex", "level", "emotion"]
+from lib.sequences.cutting import stored_frames
+from lib.study import results
 
 #: Outer corners of the eyes: their line is the horizontal of the face, their distance the unit of length.
 OUTER_CORNERS = (36, 45)
@@ -121,27 +117,11 @@ def features(table: pd.DataFrame, faces: str | os.PathLike) -> pd.DataFrame:
         If an actor's file is missing or damaged, or lacks frames that the table lists.
     """
     rows = {}
-    for actor, group in table.groupby("actor", sort=True):
-        path = Path(faces) / f"{actor}.npz"
-        measures, seen, spans = _actor(path)
-        for row in group.itertuples():
-            start, end = spans.get(row.clip, (0, 0))
-            window = slice(start + row.first_frame, start + row.first_frame + row.frames)
-            if window.stop > end:
-                problem = f"does not hold the frames of {row.clip} that sequences.csv lists"
-                raise InputProblem(path, problem, MASK_AGAIN)
-            rows[row.Index] = _summary(measures[window][seen[window]])
+    for _, row, landmarks, success in stored_frames(table, Path(faces), "landmarks", "success"):
+        measures = frame_measures(landmarks)
+        rows[row.Index] = _summary(measures[success & np.isfinite(measures).all(axis=1)])
     names = [f"{measure}, {summary}" for summary in SUMMARIES for measure in MEASURES]
     return pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype=float).loc[table.index]
-
-
-def _actor(path: Path) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[int, int]]]:
-    """Measures of an actor's frames, which are valid, and each clip's first frame and the one after its last."""
-    (landmarks, success), spans = read_actor(path, "landmarks", "success")
-    if len(landmarks) != len(success):
-        raise InputProblem(path, "cannot be read (its landmarks are not one set per frame)", MASK_AGAIN)
-    measures = frame_measures(landmarks)
-    return measures, success & np.isfinite(measures).all(axis=1), spans
 
 
 def fit_majority(table: pd.DataFrame, part: np.ndarray) -> DummyClassifier:
@@ -217,7 +197,7 @@ def predict(model: ClassifierMixin, table: pd.DataFrame, measured: pd.DataFrame)
     measured
         Their `features`; not used by the majority.
     """
-    return _predictions(table, _probabilities(model, measured))
+    return results.tabulated(table, _probabilities(model, measured))
 
 
 def crowd(table: pd.DataFrame, votes: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -239,14 +219,7 @@ def crowd(table: pd.DataFrame, votes: pd.DataFrame, seed: int) -> pd.DataFrame:
     """
     rated = table[table["clip"].isin(votes["clip"])]
     share = shares(votes, "rating")
-    # smaller than any difference of two shares, so it decides only between equal ones
-    tie = np.random.default_rng([seed]).uniform(0, 1e-6, share.shape)
+    # smaller than any difference of two shares, so it decides only between equal ones; [seed, 0] to [seed, 4] are taken
+    tie = np.random.default_rng([seed, 5]).uniform(0, 1e-6, share.shape)
     place = pd.Index(votes["clip"]).get_indexer(rated["clip"])
-    return _predictions(rated, share[place], (share + tie)[place])
-
-
-def _predictions(table: pd.DataFrame, probabilities: np.ndarray, by: np.ndarray | None = None) -> pd.DataFrame:
-    """Table of predictions: the emotion of the highest probability, or of the highest value of `by`."""
-    predictions = table[PREDICTION_COLUMNS].reset_index(drop=True)
-    predictions["predicted"] = np.array(EMOTIONS)[(probabilities if by is None else by).argmax(axis=1)]
-    return predictions.join(pd.DataFrame(probabilities, columns=PROBABILITIES).round(6))
+    return results.tabulated(rated, share[place], by=(share + tie)[place])

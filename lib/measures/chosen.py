@@ -38,8 +38,3 @@ def split_pair(study: Study) -> Pair | None:
         if twin in random:
             return Pair(twin, apart)
     return None
-
-
-def networks_of_notebooks(study: Study) -> tuple[Cell, ...]:
-    """The trainings whose networks notebooks read, and not only their predictions; each once."""
-    return tuple(dict.fromkeys([best_of_grid(study), *(split_pair(study) or ())]))

@@ -10,8 +10,6 @@ over actors only: it does not include the variation between seeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 from scipy.stats import binned_statistic
@@ -28,27 +26,58 @@ BINS = 15
 MEASURES = ("accuracy", "uar")
 
 
-def over_actors(sums: pd.DataFrame, statistic: Callable[..., np.ndarray]) -> tuple[float, float]:
-    """95 % interval of a figure over actors (`lib.measures.intervals.estimate`).
+def over_actors(columns: pd.DataFrame | np.ndarray, actors: pd.Series | np.ndarray) -> tuple[float, float]:
+    """95 % interval over actors (`lib.measures.intervals.estimate`) of the first column's total by the second's.
 
     Parameters
     ----------
-    sums
-        One row per actor, numbers that add up over actors.
-    statistic
-        Computes the figure from the columns' totals, given as one argument per column.
+    columns
+        Two columns of numbers that add up, e.g. right answers and all answers of a clip.
+    actors
+        The actor of each row.
 
     Returns
     -------
     (low, high)
-        NaN if there are fewer than two actors, or if the figure is undefined without one of them.
+        NaN if there are fewer than two actors, or if the ratio is undefined without one of them.
     """
-    return _limits(estimate(sums.to_numpy(float)[None], lambda t: statistic(*np.moveaxis(t, -1, 0))[..., None]))
+    return _limits(estimate(count([np.asarray(actors)], [np.asarray(columns, float)]), share))
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`part` / `whole`: the accuracy, as a statistic for `over_actors`."""
-    return part / whole
+def mean_interval(values: np.ndarray, units: np.ndarray | None = None) -> tuple[float, float, float]:
+    """Mean of `values` and its 95 % interval over `units`; NaN without an interval.
+
+    Parameters
+    ----------
+    values
+        Float (n,).
+    units
+        The independent unit of each value: of a sequence its actor, since sequences of one actor are alike. By default
+        each value is a unit, e.g. one per network.
+    """
+    values = np.asarray(values, float)
+    columns = np.column_stack([values, np.ones(len(values))])
+    return float(values.mean()), *over_actors(columns, np.arange(len(values)) if units is None else units)
+
+
+def accuracy_interval(predictions: pd.DataFrame, truth: str = "emotion") -> tuple[float, float, float]:
+    """Share of predictions that equal the column `truth`, and its 95 % interval over actors."""
+    right = predictions["predicted"] == predictions[truth]
+    return float(right.mean()), *interval(predictions.assign(emotion=predictions[truth]))
+
+
+def gain(first: pd.DataFrame, second: pd.DataFrame, truth: str = "emotion") -> tuple[float, float, float]:
+    """Accuracy of `second` minus that of `first` on the same clips, in points, and its 95 % interval over actors.
+
+    Raises
+    ------
+    ValueError
+        If the clips are not the same.
+    """
+    if not first["clip"].equals(second["clip"]):
+        raise ValueError("the two predictions are of other clips")
+    right, before = ((table["predicted"] == table[truth]).astype(float) for table in (second, first))
+    return mean_interval(100 * (right - before), first["actor"])
 
 
 def _limits(estimated: Estimate, most: float = np.inf) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import pandas as pd
 from lib.base.emotions import EMOTIONS
 from lib.corpora.cremad import parse_name
 from lib.corpora.records import RECORDS, VOTES, committed, recorded
-from lib.measures.uncertainty import over_actors, ratio
+from lib.measures.uncertainty import over_actors
 
 #: How a clip's votes are turned into answers, see `shares`.
 ANSWERS = ("rating", "plurality")
@@ -95,7 +95,7 @@ def confusion(votes: pd.DataFrame, answer: str) -> pd.DataFrame:
 
 def interval(votes: pd.DataFrame, answer: str) -> tuple[float, float]:
     """95 % interval of the accuracy over actors, see `lib.measures.uncertainty.over_actors`."""
-    return over_actors(score(votes, answer).groupby(votes["actor"]).sum(), ratio)
+    return over_actors(score(votes, answer), votes["actor"])
 
 
 def agreement(votes: pd.DataFrame) -> pd.Series:

@@ -19,7 +19,7 @@ import yaml
 
 from lib.base.checksums import sha256
 from lib.base.emotions import EMOTIONS
-from lib.base.files import write_text, written_atomically
+from lib.base.files import written_atomically
 from lib.base.problems import InputProblem
 from lib.base.quiet import stderr_shut
 from lib.measures.calibration import calibrate
@@ -132,29 +132,33 @@ def export(run: Path, name: str = "sample") -> Path:
     loop.configure(1, study.numerics)
     model = loop.load_model(run / "model.keras")
     copy, folder = plain(model), run / FOLDER
-    to_onnx(copy, folder / ONNX)
-    to_litert(copy, folder / LITERT)
-    files = {path.name: sha256(path) for path in (run / "model.keras", folder / ONNX, folder / LITERT)}
     description = {
         "run": run.resolve().name,
         "study": study.name,
         "trained_on": trained_on(study),
         "emotions": list(EMOTIONS),
         "layers": metrics["layers"],
+        "face_backend": study.settings["face_backend"],
         "interpolation": study.settings["face_interpolation"],
         "frames": study.settings["window_frames"],
         "minimum": study.settings["window_minimum_frames"],
         "trimmed": study.settings["window_trimmed_frames"],
         **described,
-        "sha256": files,
     }
-    write_text(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
-    # the files compute in 32 bits, also if the network was trained in 16
-    largest = difference(model if study.settings["precision"] == "float32" else copy, folder)
-    if not largest <= TOLERANCE:
-        (folder / DESCRIPTION).unlink()  # without it the files are not used
-        problem = f"differs from the network by {largest:.2g} where {TOLERANCE:g} is allowed"
-        raise InputProblem(folder / LITERT, problem, "please report it with the run's metrics.json")
+    with written_atomically(folder / DESCRIPTION) as temporary:  # which moves it last: without it no file is used
+        onnx, litert = (temporary.with_name(name) for name in (ONNX, LITERT))
+        to_onnx(copy, onnx)
+        to_litert(copy, litert)
+        files = {path.name: sha256(path) for path in (run / "model.keras", onnx, litert)}
+        temporary.write_text(json.dumps(description | {"sha256": files}, indent=1) + "\n", encoding="utf-8")
+        # the files compute in 32 bits, also if the network was trained in 16
+        largest = difference(model if study.settings["precision"] == "float32" else copy, temporary.parent)
+        if not largest <= TOLERANCE:
+            problem = f"differs from the network by {largest:.2g} where {TOLERANCE:g} is allowed"
+            raise InputProblem(folder / LITERT, problem, "please report it with the run's metrics.json")
+        (folder / DESCRIPTION).unlink(missing_ok=True)  # an older one is not that of the files that come now
+        for path in (onnx, litert):
+            path.replace(folder / path.name)
     log.info("%s: temperature %.2f; LiteRT differs by at most %.1g", run.name, described["temperature"], largest)
     return folder
 

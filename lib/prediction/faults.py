@@ -91,7 +91,7 @@ class Observer:
     def observe(self, frames: Iterable[np.ndarray]) -> Iterator[Seen]:
         """What is seen in each of the `frames`, uint8 (height, width, 3) RGB, of one video.
 
-        One frame more than was returned is read; for the same object again nothing is computed.
+        It reads one frame ahead. A frame that is the same object as the one before is not computed again.
         """
         repeats: deque[int] = deque()  # of the frames that were read and not yet returned
 

@@ -1,7 +1,8 @@
 """A network as portable files, ``network.onnx`` and ``network.tflite``, which `lib.prediction.export` writes.
 
-`Network` runs the latter on LiteRT. ``network.json`` has what is needed to use them: the windows, the temperature of
-the probabilities, what the network was trained on, and the files' SHA-256. Nothing here loads TensorFlow.
+`Network` runs the latter on LiteRT. ``network.json`` has what is needed to use them: how faces are found and cut out,
+the windows, the temperature of the probabilities, what the network was trained on, and the files' SHA-256. Nothing here
+loads TensorFlow.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ LITERT, ONNX, DESCRIPTION = "network.tflite", "network.onnx", "network.json"
 _NEEDED = {
     "run": str,
     "trained_on": str,
+    "face_backend": str,
     "interpolation": str,
     "frames": int,
     "minimum": int,
@@ -42,15 +44,15 @@ def portable_folder(run: Path) -> Path:
 
 
 def is_current(run: Path) -> bool:
-    """Whether the portable files of the run `run` are there and, if its network is there, were made from it."""
+    """Whether the portable files of `run` are there and complete and, if its network is there, were made from it."""
     folder = portable_folder(run)
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        description = description_of(folder)
         model = run / "model.keras"
         return (folder / LITERT).is_file() and (
             not model.is_file() or sha256(model) == description["sha256"][model.name]
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputProblem, OSError, KeyError):
         return False
 
 

@@ -48,6 +48,11 @@ def videos_of(given: Iterable[Path]) -> list[Path]:
     return videos
 
 
+def tracker_of(network: Network) -> FaceMesh:
+    """Finds faces as those were found that `network` was trained on; if OpenFace found them, the mesh read in turn."""
+    return FaceMesh(twice=network.description["face_backend"] == "mesh_twice")
+
+
 def predict_video(
     video: Path, network: Network, tracker: FaceMesh, name: str = "", progress: bool = True
 ) -> Prediction:
@@ -65,13 +70,15 @@ def predict_video(
 
     def frames() -> Iterator[Seen]:
         nonlocal problem
+        count = 0  # a progress bar that is not shown does not count
         with tqdm(desc=video.name, unit="frame", disable=not progress) as bar:
             try:
                 for seen in observer.observe(at_rate(read_timed_frames(video))):
+                    count += 1
                     yield seen
                     bar.update()
             except InputProblem as broken:  # a file that ends early: its frames are used
-                if not bar.n:
+                if not count:
                     raise
                 problem = sentence(broken)
 
@@ -110,7 +117,8 @@ def predict(given: Iterable[Path], portable: Path, to: Path, progress: bool = Tr
         The videos that cannot be read.
     """
     cv2.setNumThreads(1)
-    videos, network, tracker = videos_of(given), Network(portable), FaceMesh()
+    videos, network = videos_of(given), Network(portable)
+    tracker = tracker_of(network)
     done: list[Prediction] = []
     failed: list[InputProblem] = []
     log.info("%s", network.description["trained_on"])

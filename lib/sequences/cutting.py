@@ -112,7 +112,7 @@ def with_faces(table: pd.DataFrame, faces_folder: Path, share: float) -> tuple[p
         If an actor's file is missing or damaged, or lacks frames of a clip.
     """
     keep, problems = np.ones(len(table), dtype=bool), []
-    for _, row, success in _stored(table, faces_folder, "success"):
+    for _, row, success in stored_frames(table, faces_folder, "success"):
         if success.mean() < share:
             keep[row.Index] = False
             last = row.first_frame + row.frames - 1
@@ -123,18 +123,18 @@ def with_faces(table: pd.DataFrame, faces_folder: Path, share: float) -> tuple[p
     return kept.assign(sequence=np.arange(len(kept))), problems
 
 
-def _stored(table: pd.DataFrame, faces_folder: Path, name: str) -> Iterator[tuple[Path, Any, np.ndarray]]:
-    """Per row of `table`, actor by actor: the actor's file, the row, its frames of `name`; raises as `cut` does."""
+def stored_frames(table: pd.DataFrame, faces_folder: Path, *names: str) -> Iterator[tuple]:
+    """Per row of `table`, actor by actor: the actor's file, the row, its frames of each array; raises as `cut` does."""
     for actor, rows in table.groupby("actor", sort=True):
         path = faces_folder / f"{actor}.npz"
-        (stored,), spans = read_actor(path, name)
+        stored, spans = read_actor(path, *names)
         for row in rows.itertuples():
             start, end = spans.get(row.clip, (0, 0))
             start += row.first_frame
-            frames = stored[start : min(end, start + row.frames)]
-            if len(frames) != row.frames:
+            frames = [array[start : min(end, start + row.frames)] for array in stored]
+            if any(len(of_array) != row.frames for of_array in frames):
                 raise InputProblem(path, f"does not hold the frames of {row.clip} that faces.csv lists", MASK_AGAIN)
-            yield path, row, frames
+            yield path, row, *frames
 
 
 def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Path, settings: dict[str, Any],
@@ -175,7 +175,7 @@ def cut(clips: pd.DataFrame, faces: pd.DataFrame, faces_folder: Path, array: Pat
         )
     with written_atomically(array) as temporary:
         sequences: np.memmap | None = None
-        for path, row, window in _stored(table, faces_folder, "faces"):
+        for path, row, window in stored_frames(table, faces_folder, "faces"):
             if sequences is None:
                 shape = (len(table), length, *window.shape[1:])
                 sequences = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lib.base.checksums import verified
 from lib.base.emotions import EMOTIONS, PROBABILITIES
 from lib.base.paths import workspace
@@ -14,6 +16,9 @@ from lib.base.tables import pd
 from lib.study import Study
 from lib.study.cells import Cell
 from lib.study.metrics import read_metrics
+
+#: Columns of a table of predictions that describe the sequence.
+SEQUENCE = ["sequence", "clip", "window", "actor", "sex", "level", "emotion"]
 
 #: Columns that every table of predictions must have.
 PREDICTED = ("emotion", "predicted", *PROBABILITIES)
@@ -76,6 +81,23 @@ def _read(study: Study, run: Cell | Path, name: str, *columns: str) -> pd.DataFr
     return table
 
 
+def tabulated(sequences: pd.DataFrame, probabilities: np.ndarray, by: np.ndarray | None = None) -> pd.DataFrame:
+    """Table of predictions as `predictions` reads it.
+
+    Parameters
+    ----------
+    sequences
+        Rows of the table of sequences.csv.
+    probabilities
+        Their probabilities in the order of ``EMOTIONS``, float (n, 6); the table has six decimals.
+    by
+        The emotion with the highest value of `by` is predicted; by default the one with the highest probability.
+    """
+    table = sequences[SEQUENCE].reset_index(drop=True)
+    table["predicted"] = np.array(EMOTIONS)[(probabilities if by is None else by).argmax(axis=1)]
+    return table.join(pd.DataFrame(probabilities, columns=PROBABILITIES).round(6))
+
+
 def predictions(study: Study, run: Cell | Path, part: str = "test") -> pd.DataFrame:
     """Predictions of `run` on the ``validation`` or ``test`` part, or on the second corpus (``transfer``).
 
@@ -131,5 +153,5 @@ def averaged(predictions: pd.DataFrame) -> pd.DataFrame:
     """One row per clip, in the order of the clips: mean probabilities over its windows, and the emotion they give."""
     means = predictions.groupby("clip", sort=False)[PROBABILITIES].mean().round(6).reset_index()
     table = predictions.drop_duplicates("clip").drop(columns=PROBABILITIES).merge(means, on="clip", validate="1:1")
-    table["predicted"] = [EMOTIONS[place] for place in table[PROBABILITIES].to_numpy().argmax(axis=1)]
+    table["predicted"] = np.array(EMOTIONS)[table[PROBABILITIES].to_numpy().argmax(axis=1)]
     return table.reset_index(drop=True)

@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib.base.emotions import EMOTIONS, PROBABILITIES
+from lib.base.emotions import EMOTIONS
 from lib.base.files import write_text, written_atomically
 from lib.base.paths import relative
 from lib.base.problems import InputProblem
+from lib.study import results
 from lib.training import checkpoint, network
 from lib.training.backend import configure, environment, keras, tf
 
@@ -154,14 +155,9 @@ def predictions(
     Returns
     -------
     pandas.DataFrame
-        One row per sequence: ``sequence, clip, window, actor, sex, level, emotion`` of `table`, ``predicted``, and the
-        six probabilities ``p_angry`` to ``p_sad``, rounded to six decimals.
+        As `lib.study.results.predictions`.
     """
-    probabilities = predict(model, sequences, indices, batch)
-    chosen = table.loc[indices, ["sequence", "clip", "window", "actor", "sex", "level", "emotion"]]
-    chosen = chosen.reset_index(drop=True)
-    chosen["predicted"] = np.array(EMOTIONS)[probabilities.argmax(axis=1)]
-    return chosen.join(pd.DataFrame(probabilities, columns=PROBABILITIES).round(6))
+    return results.tabulated(table.loc[indices], predict(model, sequences, indices, batch))
 
 
 def evaluate(
