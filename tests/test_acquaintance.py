@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib.base.emotions import EMOTIONS
-from lib.measures import acquaintance
+from lib.measures import acquaintance, uncertainty
 
 
 def crowd(habits, clips=20, raters=10):
@@ -28,7 +28,7 @@ def test_knowing_the_actor_helps_where_actors_have_habits(habits):
     votes = crowd(habits)
     blind = acquaintance.predicted(votes, apart=False)
     knowing = acquaintance.predicted(votes, apart=False, actors=votes["actor"])
-    points, low, high = acquaintance.gain(blind, knowing)
+    points, low, high = uncertainty.gain(blind, knowing)
     assert low < points < high
     assert points > 10 and low > 0 if habits else abs(points) < 5
 
@@ -37,7 +37,7 @@ def test_with_actors_apart_nobody_is_in_two_folds_and_habits_cannot_help():
     votes = crowd(habits=True)
     blind = acquaintance.predicted(votes, apart=True)
     assert (blind.groupby("actor")["strength"].agg(np.ptp) == 0).all()
-    accuracy, low, high = acquaintance.accuracy_interval(blind)
+    accuracy, low, high = uncertainty.accuracy_interval(blind)
     assert low < accuracy < high and accuracy < 0.9
     assert blind.equals(acquaintance.predicted(votes, apart=True))
 
@@ -53,4 +53,4 @@ def test_the_features_are_the_shares_once_for_all_and_once_for_the_actor():
 def test_other_clips_are_not_compared():
     table = pd.DataFrame({"clip": ["a"], "actor": [1], "emotion": ["sad"], "predicted": ["sad"]})
     with pytest.raises(ValueError, match="other clips"):
-        acquaintance.gain(table, table.assign(clip="b"))
+        uncertainty.gain(table, table.assign(clip="b"))

@@ -14,10 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
-from lib.measures.uncertainty import accuracy_interval, gain
 from lib.measures.votes import shares
-
-__all__ = ["accuracy_interval", "features", "gain", "predicted"]
 
 #: Inverse strengths of the L2 penalty; one is chosen on each training part.
 STRENGTHS = (0.1, 1, 10, 100)

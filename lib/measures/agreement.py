@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,19 +16,8 @@ from threadpoolctl import threadpool_limits
 from lib.measures import uncertainty
 from lib.measures.uncertainty import mean_interval
 
-__all__ = [
-    "accuracy_gain",
-    "accuracy_interval",
-    "agreement",
-    "auc",
-    "mean_interval",
-    "predict_actors",
-    "rank_correlation",
-]
 
 #: As in `lib.measures.uncertainty`, for predictions of the actor.
-accuracy_interval = partial(uncertainty.accuracy_interval, truth="actor")
-accuracy_gain = partial(uncertainty.gain, truth="actor")
 
 #: Share of the face's pixels, those that moved most, that a map should find.
 REGION = 0.2

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from lib.base.emotions import EMOTIONS, PROBABILITIES  # noqa: F401  notebook 10 takes them from here
+from lib.base.emotions import EMOTIONS
 from lib.measures.votes import shares
 from lib.sequences.cutting import stored_frames
 from lib.study import results
