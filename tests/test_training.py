@@ -93,7 +93,16 @@ def test_another_training_is_not_continued(task, tmp_path, caplog):
     fresh = loop.train(tmp_path / "fresh", epochs=1, **task | {"learning_rate": 0.02})
     again = loop.train(tmp_path, epochs=1, **task | {"learning_rate": 0.02})
     pd.testing.assert_frame_equal(fresh, again, check_exact=True)
-    assert "other parameters or data" in caplog.text
+    assert "other parameters, data or code" in caplog.text
+
+
+@pytest.mark.parametrize("changed", [(loop, "code_digest", lambda *_: "of other code"), (np, "__version__", "9.9.9")])
+def test_a_training_by_other_code_or_another_numpy_is_not_continued(task, tmp_path, monkeypatch, caplog, changed):
+    """Else the finished state of the old code would be the result of the new one."""
+    loop.train(tmp_path, epochs=1, **task)
+    monkeypatch.setattr(*changed)
+    loop.train(tmp_path, epochs=1, **task)
+    assert "other parameters, data or code" in caplog.text
 
 
 def test_fingerprint_tells_parameters_and_data_apart(task):

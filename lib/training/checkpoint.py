@@ -129,7 +129,7 @@ def newest(folder: Path, start: State, epochs: int) -> State | None:
             log.warning("%s cannot be read (%s); going back to the one before", relative(path), error)
             continue
         if state.fingerprint != start.fingerprint:
-            log.warning("%s is of a training with other parameters or data; not continued", relative(path))
+            log.warning("%s is of a training with other parameters, data or code; not continued", relative(path))
         elif state.epoch <= epochs:
             return state
     return None
