@@ -89,11 +89,13 @@ def test_longer_training_continues_a_shorter_one(task, undisturbed, tmp_path):
 
 
 def test_another_training_is_not_continued(task, tmp_path, caplog):
-    loop.train(tmp_path, epochs=1, **task)
+    loop.train(tmp_path, epochs=3, **task)
     fresh = loop.train(tmp_path / "fresh", epochs=1, **task | {"learning_rate": 0.02})
     again = loop.train(tmp_path, epochs=1, **task | {"learning_rate": 0.02})
     pd.testing.assert_frame_equal(fresh, again, check_exact=True)
     assert "other parameters, data or code" in caplog.text
+    left = sorted(path.name for path in (tmp_path / "checkpoints").glob("*.npz"))
+    assert left == ["epoch-0001.npz"], "those of the other training must not push it out"
 
 
 @pytest.mark.parametrize("changed", [(loop, "code_digest", lambda *_: "of other code"), (np, "__version__", "9.9.9")])

@@ -107,11 +107,16 @@ def locked_folder(folder: Path) -> Iterator[Path]:
 
 
 def save(state: State, folder: Path) -> None:
-    """Write `state` into `folder` as ``epoch-NNNN.npz`` and delete all but the last two files."""
+    """Write `state` into `folder` as ``epoch-NNNN.npz``; keep only this file and the one of the epoch before.
+
+    Files of later epochs go, too: they are broken, or of another or a longer training, since none was continued.
+    """
     arrays = {f"{name}-{i:03d}": a for name in LISTS for i, a in enumerate(getattr(state, name))}
-    with written_atomically(folder / f"epoch-{state.epoch:04d}.npz") as temporary:
+    path = folder / f"epoch-{state.epoch:04d}.npz"
+    with written_atomically(path) as temporary:
         np.savez(temporary, fingerprint=np.array(state.fingerprint), history=state.history, **arrays)
-    for old in _files(folder)[KEPT:]:
+    files = _files(folder)
+    for old in files[: files.index(path)] + files[files.index(path) + KEPT :]:
         old.unlink(missing_ok=True)
 
 
