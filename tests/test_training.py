@@ -1,5 +1,7 @@
 """Training: the same bytes each time, also when continued or given a broken checkpoint (killed: test_faults.py)."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -181,6 +183,16 @@ def test_two_processes_do_not_train_in_one_folder(task, tmp_path):
         pytest.raises(InputProblem, match="another process is training here"),
     ):
         loop.train(tmp_path, epochs=1, **task)
+
+
+def test_a_training_goes_on_where_the_disk_has_no_locks(task, tmp_path, monkeypatch):
+    """Some shared disks of clusters have none."""
+
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert len(loop.train(tmp_path, epochs=1, **task)) == 1
 
 
 def test_network_learns(task, tmp_path):

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lib.base import locks
 from lib.base.arrays import read_npz
-from lib.base.files import telling_unwritable, written_atomically
-from lib.base.locks import locked
+from lib.base.files import written_atomically
 from lib.base.paths import relative
-from lib.base.problems import InputProblem
 
 if TYPE_CHECKING:
     from keras import Model
@@ -88,19 +87,8 @@ def best_epoch(history: np.ndarray) -> int:
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[Path]:
-    """Make `folder` if needed, lock it for this process, and remove unfinished files of a killed one.
-
-    Raises
-    ------
-    InputProblem
-        If another process trains in it, or it cannot be written.
-    """
-    with telling_unwritable(folder / "lock"):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / "lock", "w")  # noqa: SIM115
-    with lock:  # the system unlocks it when the process ends, also when it is killed
-        if not locked(lock):
-            raise InputProblem(folder, "another process is training here", "wait for its end or stop it")
+    """Make `folder` if needed, lock it for this process, and remove unfinished files of a killed one."""
+    with locks.locked_folder(folder, "lock", "another process is training here"):
         for left in folder.glob(".epoch-*"):
             shutil.rmtree(left, ignore_errors=True)
         yield folder
