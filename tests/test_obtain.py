@@ -1,6 +1,7 @@
 """Obtaining the corpora: a local server that breaks off, is slow, lies and sends wrong bytes; odd archives."""
 
 import collections
+import errno
 import hashlib
 import io
 import json
@@ -13,13 +14,15 @@ import sys
 import threading
 import time
 import zipfile
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
+from lib.base.files import telling_unwritable
 from lib.base.problems import InputProblem
-from lib.corpora.obtain import cremad, files, ravdess
+from lib.corpora.obtain import cremad, files, ravdess, unpacking
 from lib.corpora.obtain.__main__ import main
 from lib.corpora.obtain.files import Remote
 from lib.corpora.obtain.transfer import Retries, download
@@ -618,6 +621,29 @@ def test_ravdess_uses_and_keeps_the_users_archive(site, tmp_path):
     assert len(list((tmp_path / "Actor_01").iterdir())) == 60
     assert not (tmp_path / "Actor_02").exists()
     assert not any(path.endswith(".zip") for path, _ in site.requests)
+
+
+def test_ravdess_keeps_verified_archives_when_the_disk_is_full(site, tmp_path, monkeypatch):
+    """It is the disk's fault, not the archive's 560 MB; and one sentence for all archives."""
+
+    @contextmanager
+    def on_a_full_disk(path):
+        with telling_unwritable(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        yield
+
+    publish(site, {1: archive(1), 2: archive(2), 3: archive(3)})
+    for actor in (2, 3):  # the user's own
+        (tmp_path / f"Video_Speech_Actor_0{actor}.zip").write_bytes(archive(actor))
+    monkeypatch.setattr(unpacking, "written_atomically", on_a_full_disk)
+    for actors in ([1], [2, 3]):
+        with pytest.raises(InputProblem, match="cannot be written, no space is left"):
+            obtain_ravdess(site, tmp_path, actors=actors)
+    assert (tmp_path / ".archives" / "Video_Speech_Actor_01.zip").read_bytes() == archive(1)
+    monkeypatch.undo()
+    site.requests.clear()
+    assert obtain_ravdess(site, tmp_path, actors=[1, 2, 3]) == []
+    assert site.requests == [("/api/records/1188976", None)]
 
 
 def link(name):
