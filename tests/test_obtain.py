@@ -751,6 +751,29 @@ def test_the_command_says_not_verified_and_ends_with_1(site, tmp_path, capsys):
     assert "is not verified" in said.err and "verified. Next" not in said.out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("ravdess --actors 1001", "1001 is no actor of RAVDESS (1 to 24)"),
+        ("cremad --actors 1001 7", "7 is no actor of CREMA-D (1001 to 1091)"),
+        ("all --actors 1001 7 25", "25 is no actor of CREMA-D (1001 to 1091) or RAVDESS (1 to 24)"),
+    ],
+)
+def test_the_command_refuses_actors_of_no_chosen_corpus(tmp_path, capsys, arguments, says):
+    with pytest.raises(SystemExit):
+        main([*arguments.split(), "--to", str(tmp_path), "--zenodo", "http://127.0.0.1:1", "--mirror", "file:///none"])
+    assert says in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_list_of_problems_goes_with_them(site, tmp_path):
+    publish(site, {1: archive(1)}, record=False)
+    arguments = ["ravdess", "--actors", "1", "--zenodo", site.address, "--quiet", "--to", str(tmp_path)]
+    assert main(arguments) == 1 and (tmp_path / "problems.csv").exists()
+    publish(site, {1: archive(1)})
+    assert main(arguments) == 0 and not (tmp_path / "problems.csv").exists()
+
+
 def test_a_folder_of_a_user_who_does_not_exist_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for option in ("--to", "--folder"):
