@@ -8,6 +8,7 @@ import sys
 
 import pandas as pd
 import pytest
+import yaml
 
 from lib.base import paths
 from lib.corpora.obtain import cremad as source
@@ -114,6 +115,21 @@ def test_missing_actors_and_demographics(workspace, recorded):
     assert any(
         mark == WRONG and "VideoDemographics.csv is missing" in text for mark, text in found(corpora(), "CREMA-D")
     )
+
+
+def test_a_study_of_the_video_only_clips_is_examined_for_those(workspace, tmp_path):
+    content = yaml.safe_load((paths.CONFIG / "paper.yaml").read_text())
+    content["assumptions"] = {"transfer_modality": "02"}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    clips = workspace / "data/corpora/ravdess/Actor_01"
+    clips.mkdir(parents=True)
+    for name in ("01-01-05-02-02-01-01.mp4", "02-01-05-02-02-01-01.mp4", "02-01-05-02-02-02-01.mp4"):
+        (clips / name).write_bytes(b"video")
+    sections, _ = examine(str(tmp_path / "mine.yaml"), tensorflow=False)
+    finding = next(finding for finding in sections["The paper's corpora"] if finding.subject == "RAVDESS")
+    assert finding.text.startswith("2 of 1,056 clips can be used")
+    wanted = ".venv/bin/python -m lib.corpora.obtain ravdess --folder data/corpora/ravdess --all-modalities"
+    assert finding.command == wanted
 
 
 def test_wrong_size_and_wrong_checksum(workspace, recorded):
