@@ -11,14 +11,18 @@ import pytest
 import yaml
 
 from lib.base import paths
+from lib.base.problems import InputProblem
+from lib.corpora import records
 from lib.corpora.obtain import cremad as source
 from lib.corpora.obtain import ravdess as archives
+from lib.corpora.registry import CORPORA
 from lib.faces.models import MODELS
-from lib.run import gpu, workflow
+from lib.run import gpu, lengths, workflow
 from lib.run.doctor import MISSING, OK, WRONG
 from lib.run.doctor.__main__ import examine, main
 from lib.run.doctor.disk import needed
 from lib.run.doctor.machine import ask_tensorflow, available_memory, check_machine, check_packages, check_workflow
+from lib.run.lengths import used
 from lib.study import load
 
 
@@ -130,6 +134,44 @@ def test_a_study_of_the_video_only_clips_is_examined_for_those(workspace, tmp_pa
     assert finding.text.startswith("2 of 1,056 clips can be used")
     wanted = ".venv/bin/python -m lib.corpora.obtain ravdess --folder data/corpora/ravdess --all-modalities"
     assert finding.command == wanted
+
+
+def test_a_study_of_some_actors_needs_no_others(workspace):
+    """Those that are there come first; the published ones are named for those that are missing."""
+    videos = clone(workspace / "data/corpora/cremad", {}) / "VideoFlash"
+    names = [name for name in records.clips()["clip"] if int(name[:4]) in (1001, 1004, 1005)]
+    for name in names:
+        (videos / f"{name}.flv").write_bytes(b"FLV")
+    said = found(examine("paper-try", tensorflow=False)[0]["The paper's corpora"], "two actors of CREMA-D")
+    assert said[0] == (OK, "164 of 164 clips can be used, in data/corpora/cremad")
+    assert not any("actors:" in text for _, text in said)
+    for name in names:
+        if not name.startswith("1004"):
+            (videos / f"{name}.flv").unlink()
+    said = found(examine("paper-try", tensorflow=False)[0]["The paper's corpora"], "two actors of CREMA-D")
+    assert said[0] == (MISSING, "82 of 164 clips can be used, in data/corpora/cremad")
+    assert (MISSING, "1 actors: 1001") in said
+
+
+def test_actors_and_clips_that_a_study_uses():
+    whole, part = load("paper"), load("paper-try")
+    for corpus, known in CORPORA.items():
+        assert [*used(whole, corpus)] == [*known.actors]
+        assert sum(map(len, used(whole, corpus).values())) == known.clips
+        assert [*used(part, corpus)] == [*known.actors[:2]]
+    assert [*used(part, "cremad", {1090, 1005, 1003})] == [1003, 1005]
+    assert [*used(part, "cremad", {1090})] == [1090, 1001]
+    assert len(used(load("twin-pilot"), "cremad")) == 20
+
+
+def test_altered_records_do_not_stop_the_doctor(tmp_path, monkeypatch):
+    def altered(*_):
+        raise InputProblem(tmp_path, "is not the table of this checkout", "run `git checkout records`")
+
+    monkeypatch.setattr(lengths, "_planned", altered)
+    study = load("paper")
+    assert [*used(study, "cremad")] == [*CORPORA["cremad"].actors]
+    assert 5e9 < sum(needed(study).values()) < 10e9
 
 
 def test_wrong_size_and_wrong_checksum(workspace, recorded):
@@ -311,6 +353,8 @@ def test_the_disk_is_that_of_the_study_named(workspace):
     assert 10e9 < sum(cremad.values()) < 12e9
     assert 1e9 < sum(needed(load("sample")).values()) < 2e9
     assert sum(needed(load("paper")).values()) < sum(full.values()) / 2
+    trial = {path: size for path, size in needed(load("paper-try")).items() if "cremad" in path.parts}
+    assert sum(trial.values()) < 0.2e9, "two actors"
 
 
 def test_what_is_there_needs_no_disk(workspace):

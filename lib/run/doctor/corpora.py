@@ -12,7 +12,7 @@ from lib.corpora.obtain.published import altered_archives, count_pointers, obtai
 from lib.corpora.pointers import is_pointer
 from lib.corpora.registry import CORPORA
 from lib.run.doctor import MISSING, OK, WRONG, Finding, some
-from lib.run.lengths import clip_lengths
+from lib.run.lengths import used
 from lib.study import Study
 
 
@@ -28,9 +28,10 @@ def check_study(study: Study, corpus: str, checksums: bool = False) -> Iterator[
     except InputProblem as problem:
         yield Finding(MISSING, name, f"{problem.file} {problem.problem}", command)
         return
-    expected = len(clip_lengths(study, corpus)[0]) if study.render else CORPORA[corpus].clips
-    whole = len(clips) >= expected
-    text = f"{len(clips):,} of {expected:,} clips can be used, in {relative(folder)}"
+    actors = used(study, corpus, set(clips["actor"]))
+    usable, expected = sum(clips["actor"].isin(actors)), sum(map(len, actors.values()))
+    whole = usable >= expected
+    text = f"{usable:,} of {expected:,} clips can be used, in {relative(folder)}"
     yield Finding(OK if whole else MISSING, name, text, "" if whole else command)
     if pointers := count_pointers(corpus, folder):
         yield Finding(WRONG, name, f"{pointers:,} files are Git-LFS pointers and no videos", command)
@@ -39,7 +40,7 @@ def check_study(study: Study, corpus: str, checksums: bool = False) -> Iterator[
         yield Finding(WRONG, name, text, "" if whole else command)
     if study.render:
         return
-    if absent := sorted(set(CORPORA[corpus].actors) - set(clips["actor"])):
+    if absent := sorted(set(actors) - set(clips["actor"])):
         yield Finding(MISSING, name, f"{len(absent)} actors: {some(absent)}", command)
     yield from _check_published(study, corpus, checksums)
 
