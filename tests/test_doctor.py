@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from lib.base import paths
+from lib.base import paths, processes
 from lib.base.problems import InputProblem
 from lib.corpora import records
 from lib.corpora.obtain import cremad as source
@@ -389,6 +389,27 @@ def test_trainings_side_by_side_follow_from_the_memory(monkeypatch):
 
 def test_memory_is_that_of_this_machine():
     assert 1e8 < available_memory() < 1e14
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, None),
+        ({"": "9000"}, 9000),  # a container
+        ({"slurm/job_1/step_0": "max", "slurm/job_1": "5000", "slurm": "7000"}, 5000),
+        ({"slurm/job_1/step_0": "4000", "slurm/job_2": "1"}, 4000),
+        ({"memory": "6000"}, 6000),
+    ],
+)
+def test_memory_is_that_of_the_job_of_slurm(tmp_path, monkeypatch, limits, expected):
+    machine = available_memory()
+    for group, limit in limits.items():
+        (tmp_path / group).mkdir(parents=True, exist_ok=True)
+        (tmp_path / group / ("memory.limit_in_bytes" if group == "memory" else "memory.max")).write_text(f"{limit}\n")
+    (tmp_path / "own").write_text("1:name=systemd:/x\n0::/slurm/job_1/step_0\n")
+    monkeypatch.setattr(processes, "_GROUPS", tmp_path)
+    monkeypatch.setattr(processes, "_OWN_GROUP", tmp_path / "own")
+    assert available_memory() == expected or (expected is None and available_memory() >= machine)
 
 
 @pytest.mark.parametrize("code", ["raise ImportError", "print('nonsense')", "import os; os._exit(139)"])
