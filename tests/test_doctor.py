@@ -313,6 +313,19 @@ def test_one_training_at_a_time_on_a_card(smi, monkeypatch, build, setting, at_o
     assert [word for word in workflow.snakemake() if word.startswith("gpu=")] == [f"gpu={at_once}"] * bool(at_once)
 
 
+@pytest.mark.parametrize(("setting", "visible"), [("0", "-1"), ("2", "0"), ("", "0")])
+def test_trainings_on_the_processor_see_no_card(workspace, monkeypatch, setting, visible):
+    code = "import os; open('seen', 'w').write(os.environ['CUDA_VISIBLE_DEVICES'])"
+    monkeypatch.chdir(workspace)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv(gpu.TRAININGS, setting)
+    monkeypatch.setattr(workflow, "snakemake", lambda *_: [sys.executable, "-c", code])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with workflow.locked_workspace() as lock:
+        assert workflow._run(load("sample"), [], lock) == 0
+    assert (workspace / "seen").read_text() == visible
+
+
 def test_a_machine_without_nvidia_smi_has_no_card(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpu.cards() == [] and gpu.trainings_at_once() == 0

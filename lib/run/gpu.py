@@ -10,6 +10,11 @@ import subprocess
 TRAININGS = "STUDY_GPU_TRAININGS"
 
 
+def hidden() -> dict[str, str]:
+    """Environment variables that hide the GPUs from TensorFlow, if trainings are to run on the processor."""
+    return {"CUDA_VISIBLE_DEVICES": "-1"} if os.environ.get(TRAININGS) == "0" else {}
+
+
 def cards() -> list[str]:
     """NVIDIA GPUs of this machine, from ``nvidia-smi -L``; empty if that is missing or fails."""
     try:

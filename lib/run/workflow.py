@@ -25,8 +25,7 @@ from lib.base.paths import ROOT, in_workspace, relative, workspace
 from lib.base.problems import InputProblem
 from lib.base.processes import LOCK, available_memory, end_jobs, jobs_of, lock_name
 from lib.corpora.registry import CORPORA
-from lib.run import repair
-from lib.run.gpu import trainings_at_once
+from lib.run import gpu, repair
 from lib.run.progress import logged
 from lib.run.runner import KERNELS
 from lib.study import Study, load
@@ -106,7 +105,7 @@ def snakemake(*arguments: str) -> list[str]:
     # nine tenths of the memory, but enough for one job; Snakemake refuses a job that needs more than the limit
     memory = max(int(0.9e-6 * available_memory()), LARGEST_JOB)
     limits = ["--resources", f"mem_mb={memory}"]
-    if at_once := trainings_at_once():
+    if at_once := gpu.trainings_at_once():
         limits.append(f"gpu={at_once}")
     return [sys.executable, "-m", "snakemake", *files, "--directory", str(workspace()), *limits, *arguments]
 
@@ -164,7 +163,7 @@ def _run(study: Study, arguments: list[str], lock: IO[str]) -> int:
     """Run Snakemake once for `study`; its exit code."""
     process = subprocess.Popen(
         snakemake(*arguments),
-        env=os.environ | {LOCK: lock_name(lock.name)},
+        env=os.environ | gpu.hidden() | {LOCK: lock_name(lock.name)},
         pass_fds=[lock.fileno()],
         stdin=subprocess.DEVNULL,
     )
