@@ -21,8 +21,8 @@ log = logging.getLogger("lib.run.progress")
 INTERVAL = 600.0  # seconds between two lines
 LEAST_DONE = 0.1  # share of the work that must be done before the rest is estimated
 
-_RENDER = 1 / 580  # seconds a frame
-_MASK = {"mesh": 1 / 220, "mesh_twice": 1 / 120, "openface": 1 / 220}  # seconds a frame, by backend
+_RENDER = 1 / 580  # seconds per frame
+_MASK = {"mesh": 1 / 220, "mesh_twice": 1 / 120, "openface": 1 / 220}  # seconds per frame, by backend
 _EPOCH = {5: 30.0, 6: 42.0, 7: 61.0}  # seconds of 5,000 training and 1,000 validation sequences, by layers
 _SEQUENCES = 7704  # sequences of the corpus with these parts
 _TRAINING = 30.0  # seconds of a training's notebook without its epochs

@@ -31,7 +31,6 @@ from lib.run.runner import KERNELS
 from lib.study import Study, load
 
 PATIENCE = 2.0  # seconds for a run that is just ending
-LARGEST_JOB = 3000  # MB: a training's mem_mb in the Snakefile
 
 log = logging.getLogger("lib.run.workflow")
 
@@ -103,7 +102,7 @@ def snakemake(*arguments: str) -> list[str]:
     """Snakemake's command line for this checkout's workflow in the workspace."""
     files = ["--profile", str(ROOT / "workflow/profiles/default"), "--snakefile", str(ROOT / "workflow/Snakefile")]
     # nine tenths of the memory, but enough for one job; Snakemake refuses a job that needs more than the limit
-    memory = max(int(0.9e-6 * available_memory()), LARGEST_JOB)
+    memory = max(int(0.9e-6 * available_memory()), gpu.LARGEST_JOB)
     limits = ["--resources", f"mem_mb={memory}"]
     if at_once := gpu.trainings_at_once():
         limits.append(f"gpu={at_once}")
@@ -167,7 +166,7 @@ def _run(study: Study, arguments: list[str], lock: IO[str]) -> int:
         pass_fds=[lock.fileno()],
         stdin=subprocess.DEVNULL,
     )
-    # Ctrl-C reaches Snakemake by the terminal; it lets its jobs end and tells what it did.
+    # Ctrl-C reaches Snakemake by the terminal; it waits for its jobs and reports.
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     lock.truncate(0)

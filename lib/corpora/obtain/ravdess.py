@@ -168,7 +168,7 @@ def publish(folder: Path, zenodo: str, retries: Retries) -> dict[str, tuple[int,
             raise ValueError("it lists no file")
         write_table(pd.DataFrame(rows, columns=["archive", "bytes", "checksum"]), path)
     except (requests.RequestException, ValueError, KeyError, TypeError, OverflowError) as error:
-        known = "what was remembered is used" if path.exists() else "its archives stay unverified, sizes are estimates"
+        known = "the saved record.csv is used" if path.exists() else "its archives stay unverified, sizes are estimates"
         log.warning("RAVDESS: the record cannot be read (%s); %s", type(error).__name__, known)
     return load_published(folder)
 
