@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ConstantInputWarning
 
-from lib.measures import agreement
+from lib.measures import agreement, uncertainty
 from lib.measures.attention import Probe
 from lib.study import load
 from lib.training import loop
@@ -118,10 +118,10 @@ def test_random_maps_score_at_chance_and_maps_of_the_muscles_above():
     moved, face, emotions = planted()
     noise = agreement.agreement(RNG.uniform(size=moved.shape), moved, face, emotions)
     for values, chance in ((noise["own"], 0.5), (noise["own"] - noise["others"], 0)):
-        mean, low, high = agreement.mean_interval(values)
+        mean, low, high = uncertainty.mean_interval(values)
         assert low < mean < high and low <= chance <= high
     seen = agreement.agreement(moved + RNG.uniform(0, 1, moved.shape), moved, face, emotions)
-    assert agreement.mean_interval(seen["own"] - seen["others"])[1] > 0.2
+    assert uncertainty.mean_interval(seen["own"] - seen["others"])[1] > 0.2
 
 
 def test_a_map_of_the_face_alone_is_no_better_than_other_emotions_muscles():
@@ -141,19 +141,19 @@ def test_with_one_emotion_there_are_no_others():
 
 def test_the_interval_of_a_mean_is_students():
     values = np.array([1.0, 2.0, 4.0, 5.0])
-    mean, low, high = agreement.mean_interval(values)
+    mean, low, high = uncertainty.mean_interval(values)
     half = 3.182446 * values.std(ddof=1) / 2
     assert (mean, low, high) == pytest.approx((3, 3 - half, 3 + half), abs=1e-5)
-    assert np.isnan(agreement.mean_interval([1.0])[1:]).all()
+    assert np.isnan(uncertainty.mean_interval([1.0])[1:]).all()
 
 
 def test_sequences_of_one_actor_are_one_unit():
     """Windows that all say the same say nothing more than one of them."""
     values, actors = np.array([1.0, 2.0, 4.0, 5.0]), np.array(["b", "a", "d", "c"])
-    whole = agreement.mean_interval(values)
-    assert agreement.mean_interval(values.repeat(9), actors.repeat(9)) == pytest.approx(whole)
-    assert agreement.mean_interval(values.repeat(9))[1] > whole[1]
-    assert np.isnan(agreement.mean_interval(values, ["a"] * 4)[1:]).all()
+    whole = uncertainty.mean_interval(values)
+    assert uncertainty.mean_interval(values.repeat(9), actors.repeat(9)) == pytest.approx(whole)
+    assert uncertainty.mean_interval(values.repeat(9))[1] > whole[1]
+    assert np.isnan(uncertainty.mean_interval(values, ["a"] * 4)[1:]).all()
 
 
 def test_rank_correlation():
@@ -174,7 +174,7 @@ def people(clips=20, windows=2):
 def test_actors_are_told_where_the_features_hold_them():
     table, _, features = people()
     predictions = agreement.predict_actors(features, table, 2021)
-    right, low, high = agreement.accuracy_interval(predictions)
+    right, low, high = uncertainty.accuracy_interval(predictions, truth="actor")
     assert right > 0.95 and low <= right <= high
     assert predictions["actor"].equals(table["actor"])
 
@@ -183,16 +183,16 @@ def test_windows_of_a_clip_do_not_tell_each_others_actor():
     """The features hold the clip alone: if its other window were in the training folds, all would be right."""
     table, features, _ = people()
     predictions = agreement.predict_actors(features, table, 2021)
-    assert agreement.accuracy_interval(predictions)[0] < 0.45
+    assert uncertainty.accuracy_interval(predictions, truth="actor")[0] < 0.45
 
 
 def test_more_right_is_counted_on_the_same_sequences():
     table, clip, features = people()
     first, second = (agreement.predict_actors(values, table, 2021) for values in (clip, features))
-    points, low, high = agreement.accuracy_gain(first, second)
-    share = [100 * agreement.accuracy_interval(predictions)[0] for predictions in (first, second)]
+    points, low, high = uncertainty.gain(first, second, truth="actor")
+    share = [100 * uncertainty.accuracy_interval(predictions, truth="actor")[0] for predictions in (first, second)]
     assert points == pytest.approx(share[1] - share[0]) and low < points < high
-    assert agreement.accuracy_gain(first, first)[0] == 0
+    assert uncertainty.gain(first, first, truth="actor")[0] == 0
 
 
 def test_too_few_people_are_refused():

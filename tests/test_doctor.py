@@ -8,16 +8,21 @@ import sys
 
 import pandas as pd
 import pytest
+import yaml
 
-from lib.base import paths
+from lib.base import paths, processes
+from lib.base.problems import InputProblem
+from lib.corpora import records
 from lib.corpora.obtain import cremad as source
 from lib.corpora.obtain import ravdess as archives
+from lib.corpora.registry import CORPORA
 from lib.faces.models import MODELS
-from lib.run import gpu, workflow
+from lib.run import gpu, lengths, workflow
 from lib.run.doctor import MISSING, OK, WRONG
 from lib.run.doctor.__main__ import examine, main
 from lib.run.doctor.disk import needed
 from lib.run.doctor.machine import ask_tensorflow, available_memory, check_machine, check_packages, check_workflow
+from lib.run.lengths import used
 from lib.study import load
 
 
@@ -114,6 +119,59 @@ def test_missing_actors_and_demographics(workspace, recorded):
     assert any(
         mark == WRONG and "VideoDemographics.csv is missing" in text for mark, text in found(corpora(), "CREMA-D")
     )
+
+
+def test_a_study_of_the_video_only_clips_is_examined_for_those(workspace, tmp_path):
+    content = yaml.safe_load((paths.CONFIG / "paper.yaml").read_text())
+    content["assumptions"] = {"transfer_modality": "02"}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    clips = workspace / "data/corpora/ravdess/Actor_01"
+    clips.mkdir(parents=True)
+    for name in ("01-01-05-02-02-01-01.mp4", "02-01-05-02-02-01-01.mp4", "02-01-05-02-02-02-01.mp4"):
+        (clips / name).write_bytes(b"video")
+    sections, _ = examine(str(tmp_path / "mine.yaml"), tensorflow=False)
+    finding = next(finding for finding in sections["The paper's corpora"] if finding.subject == "RAVDESS")
+    assert finding.text.startswith("2 of 1,056 clips can be used")
+    wanted = ".venv/bin/python -m lib.corpora.obtain ravdess --folder data/corpora/ravdess --all-modalities"
+    assert finding.command == wanted
+
+
+def test_a_study_of_some_actors_needs_no_others(workspace):
+    """Those that are there come first; the published ones are named for those that are missing."""
+    videos = clone(workspace / "data/corpora/cremad", {}) / "VideoFlash"
+    names = [name for name in records.clips()["clip"] if int(name[:4]) in (1001, 1004, 1005)]
+    for name in names:
+        (videos / f"{name}.flv").write_bytes(b"FLV")
+    said = found(examine("paper-try", tensorflow=False)[0]["The paper's corpora"], "two actors of CREMA-D")
+    assert said[0] == (OK, "164 of 164 clips can be used, in data/corpora/cremad")
+    assert not any("actors:" in text for _, text in said)
+    for name in names:
+        if not name.startswith("1004"):
+            (videos / f"{name}.flv").unlink()
+    said = found(examine("paper-try", tensorflow=False)[0]["The paper's corpora"], "two actors of CREMA-D")
+    assert said[0] == (MISSING, "82 of 164 clips can be used, in data/corpora/cremad")
+    assert (MISSING, "1 actors: 1001") in said
+
+
+def test_actors_and_clips_that_a_study_uses():
+    whole, part = load("paper"), load("paper-try")
+    for corpus, known in CORPORA.items():
+        assert [*used(whole, corpus)] == [*known.actors]
+        assert sum(map(len, used(whole, corpus).values())) == known.clips
+        assert [*used(part, corpus)] == [*known.actors[:2]]
+    assert [*used(part, "cremad", {1090, 1005, 1003})] == [1003, 1005]
+    assert [*used(part, "cremad", {1090})] == [1090, 1001]
+    assert len(used(load("twin-pilot"), "cremad")) == 20
+
+
+def test_altered_records_do_not_stop_the_doctor(tmp_path, monkeypatch):
+    def altered(*_):
+        raise InputProblem(tmp_path, "is not the table of this checkout", "run `git checkout records`")
+
+    monkeypatch.setattr(lengths, "_planned", altered)
+    study = load("paper")
+    assert [*used(study, "cremad")] == [*CORPORA["cremad"].actors]
+    assert 5e9 < sum(needed(study).values()) < 10e9
 
 
 def test_wrong_size_and_wrong_checksum(workspace, recorded):
@@ -255,6 +313,19 @@ def test_one_training_at_a_time_on_a_card(smi, monkeypatch, build, setting, at_o
     assert [word for word in workflow.snakemake() if word.startswith("gpu=")] == [f"gpu={at_once}"] * bool(at_once)
 
 
+@pytest.mark.parametrize(("setting", "visible"), [("0", "-1"), ("2", "0"), ("", "0")])
+def test_trainings_on_the_processor_see_no_card(workspace, monkeypatch, setting, visible):
+    code = "import os; open('seen', 'w').write(os.environ['CUDA_VISIBLE_DEVICES'])"
+    monkeypatch.chdir(workspace)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv(gpu.TRAININGS, setting)
+    monkeypatch.setattr(workflow, "snakemake", lambda *_: [sys.executable, "-c", code])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with workflow.locked_workspace() as lock:
+        assert workflow._run(load("sample"), [], lock) == 0
+    assert (workspace / "seen").read_text() == visible
+
+
 def test_a_machine_without_nvidia_smi_has_no_card(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpu.cards() == [] and gpu.trainings_at_once() == 0
@@ -295,6 +366,8 @@ def test_the_disk_is_that_of_the_study_named(workspace):
     assert 10e9 < sum(cremad.values()) < 12e9
     assert 1e9 < sum(needed(load("sample")).values()) < 2e9
     assert sum(needed(load("paper")).values()) < sum(full.values()) / 2
+    trial = {path: size for path, size in needed(load("paper-try")).items() if "cremad" in path.parts}
+    assert sum(trial.values()) < 0.2e9, "two actors"
 
 
 def test_what_is_there_needs_no_disk(workspace):
@@ -329,6 +402,27 @@ def test_trainings_side_by_side_follow_from_the_memory(monkeypatch):
 
 def test_memory_is_that_of_this_machine():
     assert 1e8 < available_memory() < 1e14
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, None),
+        ({"": "9000"}, 9000),  # a container
+        ({"slurm/job_1/step_0": "max", "slurm/job_1": "5000", "slurm": "7000"}, 5000),
+        ({"slurm/job_1/step_0": "4000", "slurm/job_2": "1"}, 4000),
+        ({"memory": "6000"}, 6000),
+    ],
+)
+def test_memory_is_that_of_the_job_of_slurm(tmp_path, monkeypatch, limits, expected):
+    machine = available_memory()
+    for group, limit in limits.items():
+        (tmp_path / group).mkdir(parents=True, exist_ok=True)
+        (tmp_path / group / ("memory.limit_in_bytes" if group == "memory" else "memory.max")).write_text(f"{limit}\n")
+    (tmp_path / "own").write_text("1:name=systemd:/x\n0::/slurm/job_1/step_0\n")
+    monkeypatch.setattr(processes, "_GROUPS", tmp_path)
+    monkeypatch.setattr(processes, "_OWN_GROUP", tmp_path / "own")
+    assert available_memory() == expected or (expected is None and available_memory() >= machine)
 
 
 @pytest.mark.parametrize("code", ["raise ImportError", "print('nonsense')", "import os; os._exit(139)"])

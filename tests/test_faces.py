@@ -181,7 +181,7 @@ def test_a_video_overwritten_in_place_is_not_taken_for_the_one_that_was_listed(f
     shutil.copy(fine["path"].iloc[1], tmp_path / "clip.flv")
     mask(listed, tmp_path / "out")  # what is done was made of the listed file
     assert contents(tmp_path / "out") == before
-    with pytest.raises(InputProblem, match="has changed since it was listed"):
+    with pytest.raises(InputProblem, match="listed in clips.csv; delete files.csv, .* in data/<study>/<corpus>"):
         mask(listed, tmp_path / "other")
     mask(listed.assign(sha256=sha256(tmp_path / "clip.flv")), tmp_path / "out")
     assert contents(tmp_path / "out") != before

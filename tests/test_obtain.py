@@ -1,6 +1,7 @@
 """Obtaining the corpora: a local server that breaks off, is slow, lies and sends wrong bytes; odd archives."""
 
 import collections
+import errno
 import hashlib
 import io
 import json
@@ -13,13 +14,15 @@ import sys
 import threading
 import time
 import zipfile
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
+from lib.base.files import telling_unwritable
 from lib.base.problems import InputProblem
-from lib.corpora.obtain import cremad, files, ravdess
+from lib.corpora.obtain import cremad, files, ravdess, unpacking
 from lib.corpora.obtain.__main__ import main
 from lib.corpora.obtain.files import Remote
 from lib.corpora.obtain.transfer import Retries, download
@@ -620,6 +623,29 @@ def test_ravdess_uses_and_keeps_the_users_archive(site, tmp_path):
     assert not any(path.endswith(".zip") for path, _ in site.requests)
 
 
+def test_ravdess_keeps_verified_archives_when_the_disk_is_full(site, tmp_path, monkeypatch):
+    """It is the disk's fault, not the archive's 560 MB; and one sentence for all archives."""
+
+    @contextmanager
+    def on_a_full_disk(path):
+        with telling_unwritable(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        yield
+
+    publish(site, {1: archive(1), 2: archive(2), 3: archive(3)})
+    for actor in (2, 3):  # the user's own
+        (tmp_path / f"Video_Speech_Actor_0{actor}.zip").write_bytes(archive(actor))
+    monkeypatch.setattr(unpacking, "written_atomically", on_a_full_disk)
+    for actors in ([1], [2, 3]):
+        with pytest.raises(InputProblem, match="cannot be written, no space is left"):
+            obtain_ravdess(site, tmp_path, actors=actors)
+    assert (tmp_path / ".archives" / "Video_Speech_Actor_01.zip").read_bytes() == archive(1)
+    monkeypatch.undo()
+    site.requests.clear()
+    assert obtain_ravdess(site, tmp_path, actors=[1, 2, 3]) == []
+    assert site.requests == [("/api/records/1188976", None)]
+
+
 def link(name):
     info = zipfile.ZipInfo(name)
     info.external_attr = 0o120777 << 16
@@ -723,6 +749,29 @@ def test_the_command_says_not_verified_and_ends_with_1(site, tmp_path, capsys):
     assert main(arguments) == 1
     said = capsys.readouterr()
     assert "is not verified" in said.err and "verified. Next" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("ravdess --actors 1001", "1001 is no actor of RAVDESS (1 to 24)"),
+        ("cremad --actors 1001 7", "7 is no actor of CREMA-D (1001 to 1091)"),
+        ("all --actors 1001 7 25", "25 is no actor of CREMA-D (1001 to 1091) or RAVDESS (1 to 24)"),
+    ],
+)
+def test_the_command_refuses_actors_of_no_chosen_corpus(tmp_path, capsys, arguments, says):
+    with pytest.raises(SystemExit):
+        main([*arguments.split(), "--to", str(tmp_path), "--zenodo", "http://127.0.0.1:1", "--mirror", "file:///none"])
+    assert says in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_list_of_problems_goes_with_them(site, tmp_path):
+    publish(site, {1: archive(1)}, record=False)
+    arguments = ["ravdess", "--actors", "1", "--zenodo", site.address, "--quiet", "--to", str(tmp_path)]
+    assert main(arguments) == 1 and (tmp_path / "problems.csv").exists()
+    publish(site, {1: archive(1)})
+    assert main(arguments) == 0 and not (tmp_path / "problems.csv").exists()
 
 
 def test_a_folder_of_a_user_who_does_not_exist_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):

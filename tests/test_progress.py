@@ -44,6 +44,19 @@ def test_a_study_grows_to_its_whole_with_what_is_there(twin):
     assert 0.95 < progress.work(twin)[0] / total < 1
 
 
+def test_the_masking_of_a_study_of_two_actors_ends_with_these(twin):
+    study = load("paper-try")
+    for corpus in study.corpora:
+        folder = study.faces(corpus) / "faces"
+        folder.mkdir(parents=True)
+        for actor in (1, 2):
+            (folder / f"{actor}.npz").write_bytes(b"")
+    for cell in study.trainings:
+        train(study, cell)
+    done, total = progress.work(study)
+    assert done == pytest.approx(total)
+
+
 def test_the_rest_takes_as_long_as_what_was_done_since_the_start(twin):
     assert progress.line(twin, 0, 100) == "twin: 0 % done"
     before = 0.0

@@ -1,5 +1,7 @@
 """Training: the same bytes each time, also when continued or given a broken checkpoint (killed: test_faults.py)."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -89,11 +91,22 @@ def test_longer_training_continues_a_shorter_one(task, undisturbed, tmp_path):
 
 
 def test_another_training_is_not_continued(task, tmp_path, caplog):
-    loop.train(tmp_path, epochs=1, **task)
+    loop.train(tmp_path, epochs=3, **task)
     fresh = loop.train(tmp_path / "fresh", epochs=1, **task | {"learning_rate": 0.02})
     again = loop.train(tmp_path, epochs=1, **task | {"learning_rate": 0.02})
     pd.testing.assert_frame_equal(fresh, again, check_exact=True)
-    assert "other parameters or data" in caplog.text
+    assert "other parameters, data or code" in caplog.text
+    left = sorted(path.name for path in (tmp_path / "checkpoints").glob("*.npz"))
+    assert left == ["epoch-0001.npz"], "those of the other training must not push it out"
+
+
+@pytest.mark.parametrize("changed", [(loop, "code_digest", lambda *_: "of other code"), (np, "__version__", "9.9.9")])
+def test_a_training_by_other_code_or_another_numpy_is_not_continued(task, tmp_path, monkeypatch, caplog, changed):
+    """Else the finished state of the old code would be the result of the new one."""
+    loop.train(tmp_path, epochs=1, **task)
+    monkeypatch.setattr(*changed)
+    loop.train(tmp_path, epochs=1, **task)
+    assert "other parameters, data or code" in caplog.text
 
 
 def test_fingerprint_tells_parameters_and_data_apart(task):
@@ -170,6 +183,16 @@ def test_two_processes_do_not_train_in_one_folder(task, tmp_path):
         pytest.raises(InputProblem, match="another process is training here"),
     ):
         loop.train(tmp_path, epochs=1, **task)
+
+
+def test_a_training_goes_on_where_the_disk_has_no_locks(task, tmp_path, monkeypatch):
+    """Some shared disks of clusters have none."""
+
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert len(loop.train(tmp_path, epochs=1, **task)) == 1
 
 
 def test_network_learns(task, tmp_path):

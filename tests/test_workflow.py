@@ -226,6 +226,20 @@ def test_changing_a_cell_runs_that_cell_and_what_depends_on_it(workspace, tmp_pa
     assert not {"render_corpus", "list_clips", "mask_faces", "cut_sequences", "audit_corpora"} & set(planned)
 
 
+def test_another_title_or_name_of_a_corpus_shows_in_every_figure(workspace, tmp_path):
+    content = yaml.safe_load((CONFIG / "tiny.yaml").read_text())
+    changed = tmp_path / "changed.yaml"
+    for renamed in (
+        {"title": "renamed"},
+        {"corpora": content["corpora"] | {"cremad": {**content["corpora"]["cremad"], "name": "renamed"}}},
+    ):
+        changed.write_text(yaml.safe_dump(content | renamed))
+        planned = jobs(run(workspace, "--dry-run", study=str(changed)))
+        assert planned["train_cell"] == len(TRAININGS)  # whose notebooks show it; none is trained again
+        assert {"audit_corpora", "draw_confusion", "measure_uncertainty", "write_cards"} <= set(planned)
+        assert not {"audit_paper", "ask_humans", "render_corpus", "list_clips", "mask_faces"} & set(planned)
+
+
 def test_what_goes_beyond_the_grid_is_there(workspace):
     for name in ("uncertainty_networks", "baselines", "sensitivity", "verdicts"):
         assert len(pd.read_csv(workspace / f"tables/tiny/{name}.csv")) > 2

@@ -16,6 +16,8 @@ from lib.base.locks import wait
 #: Environment variable that names the machine and the lock of the run that a job belongs to (see `lib.run.workflow`).
 LOCK = "STUDY_LOCK"
 
+_GROUPS, _OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
 
 def end_with_parent() -> None:
     """End this worker of a process pool when the process that started it ends (else it would wait for ever)."""
@@ -91,11 +93,16 @@ def _exit_when_free(path: str) -> None:
 
 
 def available_memory() -> float:
-    """Bytes of memory of this machine, or of the container that limits it."""
+    """Bytes of memory of this machine, or of the container, job of Slurm or scope of systemd that limits it."""
     memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+    own = ""  # this process' group; those around it limit it, too
+    with suppress(OSError):
+        own = next((line[4:] for line in _OWN_GROUP.read_text().splitlines() if line.startswith("0::/")), "")
+    groups = [_GROUPS / own, *(_GROUPS / own).parents]
+    limits = [group / "memory.max" for group in groups if group.is_relative_to(_GROUPS)]
+    for limit in (*limits, _GROUPS / "memory/memory.limit_in_bytes"):  # the latter in the first version of cgroups
         try:
-            memory = min(memory, float(Path(limit).read_text()))
-        except (OSError, ValueError):  # no such container, or "max"
+            memory = min(memory, float(limit.read_text()))
+        except (OSError, ValueError):  # no such limit, or "max"
             continue
     return memory

@@ -146,7 +146,12 @@ def list_clips(folder: str | os.PathLike) -> tuple[pd.DataFrame, list[InputProbl
 _CODES = {emotion: code for code, emotion in CREMAD_CODES.items()}
 
 
-def _takes(actor: int, emotion: str) -> list[str]:
+def takes(actor: int, emotion: str) -> list[str]:
+    """Names of the clips that the design has for an actor and an emotion.
+
+    Every actor says every sentence in every emotion: sentence IEO once as neutral and in the other five emotions at
+    three levels, the other eleven sentences at no stated level.
+    """
     levels = {"IEO": LEVELS[:1] if emotion == "neutral" else LEVELS[1:]}
     return [f"{actor}_{s}_{_CODES[emotion]}_{level}" for s in SENTENCES for level in levels.get(s, LEVELS[:1])]
 
@@ -175,7 +180,7 @@ CORPUS = Corpus(
         # from the lengths of the 7,442 sound files times 30000/1001
         frames=(38, 42, 47, 49, 55, 58, 66, 75, 85, 95, 104, 121, 129, 144, 150),
         shares={emotion: 1271 if emotion != "neutral" else 1087 for emotion in EMOTIONS},  # clips of each
-        takes=_takes,
+        takes=takes,
         shown=lambda name: Shown(**parse_name(name)),
         folder=lambda actor: "VideoFlash",
         sentences=tuple(SENTENCES),

@@ -25,7 +25,7 @@ _COLUMNS = ["file", "bytes", "mtime_ns", "sha256"]
 
 
 def listed(
-    corpus: str, folder: Path, settings: Mapping[str, Any], made: Path, actors: int | None = None
+    corpus: str, folder: Path, settings: Mapping[str, Any], data: Path, actors: int | None = None
 ) -> tuple[pd.DataFrame, list[InputProblem]]:
     """List the clips of a corpus, as in clips.csv, and every file that is not used.
 
@@ -35,7 +35,7 @@ def listed(
         A key of `lib.corpora.registry.CORPORA`, and the corpus' folder.
     settings
         The study's assumptions.
-    made
+    data
         Folder of the files made from the corpus. It keeps the checksums, see `checksums`.
     actors
         Number of actors to list, from the first; None for all.
@@ -55,14 +55,14 @@ def listed(
     clips, problems = CORPORA[corpus].listed(folder, settings)
     clips = clips[clips["actor"].isin(sorted(set(clips["actor"]))[:actors])].reset_index(drop=True)
     clips, left_out = _set_findings(clips, _findings(folder), settings["leave_out"])
-    sums = checksums(clips["path"], made / MEMORY, f"{CORPORA[corpus].title}: SHA-256")
+    sums = checksums(clips["path"], data / MEMORY, f"{CORPORA[corpus].title}: SHA-256")
     places = [_from_workspace(path) for path in clips["path"]]
     return clips.assign(path=places, sha256=sums), problems + left_out
 
 
-def state(corpus: str, folder: Path, settings: Mapping[str, Any], made: Path, actors: int | None = None) -> str:
+def state(corpus: str, folder: Path, settings: Mapping[str, Any], data: Path, actors: int | None = None) -> str:
     """Digest of what `listed` returns: it changes when a file is added, removed or overwritten."""
-    clips, problems = listed(corpus, folder, settings, made, actors)
+    clips, problems = listed(corpus, folder, settings, data, actors)
     text = clips.to_csv(index=False) + problem_table(problems).to_csv(index=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

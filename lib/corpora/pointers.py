@@ -39,6 +39,14 @@ def read_pointer(path: str | os.PathLike) -> Pointer | None:
     return Pointer(match[1].decode(), int(match[2])) if match else None
 
 
+def is_pointer(path: Path) -> bool:
+    """Whether the file `path` is a pointer; False if it cannot be read."""
+    try:
+        return read_pointer(path) is not None
+    except OSError:
+        return False
+
+
 def usable(files: Iterable[Path]) -> tuple[list[Path], list[InputProblem]]:
     """Split media `files` into those that can be opened and the problems of the others.
 

@@ -8,7 +8,6 @@ header of 44 bytes, so its size gives the clip's duration. `read_clone` reads su
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from lib.base.checksums import sha256
-from lib.base.emotions import CREMAD_CODES
+from lib.base.emotions import EMOTIONS
 from lib.base.files import write_table, write_text
 from lib.base.paths import PAPER, ROOT
 from lib.base.problems import InputProblem
 from lib.base.tables import pd
 from lib.corpora.corpus import FPS
-from lib.corpora.cremad import LEVELS, SENTENCES, parse_name, read_demographics
+from lib.corpora.cremad import parse_name, read_demographics, takes
 from lib.corpora.pointers import Pointer, read_pointer
 
 RECORDS = ROOT / "records"
@@ -45,8 +44,8 @@ BAD = {
 #: The clip whose label is right for a part of it only, according to the same README.
 MIXED = {"1064_IEO_DIS_MD": "README: the video runs about a minute and shows all emotions"}
 
-_WAV_HEADER, _WAV_RATE = 44, 32000  # bytes, bytes a second
-_USUAL_RATE = (30_000, 300_000)  # FLV bytes a second of sound; all but four clips lie between 43,000 and 198,000
+_WAV_HEADER, _WAV_RATE = 44, 32000  # bytes, bytes per second
+_USUAL_RATE = (30_000, 300_000)  # FLV bytes per second of sound; all but four clips lie between 43,000 and 198,000
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,7 @@ def _media(path: Path) -> Pointer:
     try:
         pointer = read_pointer(path)
         if pointer is None:
-            with open(path, "rb") as file:
-                pointer = Pointer(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+            pointer = Pointer(sha256(path), path.stat().st_size)
     except OSError as error:
         raise InputProblem(path, f"cannot be read ({error.strerror})", "clone CREMA-D again") from error
     return pointer
@@ -220,17 +218,10 @@ def recorded(table: pd.DataFrame, folder: str | os.PathLike = RECORDS) -> pd.Ser
 def missing_clips(table: pd.DataFrame) -> pd.DataFrame:
     """Clips of CREMA-D's full design that are not in `table`.
 
-    Every actor says every sentence in every emotion, 82 clips per actor: sentence IEO once as neutral and in the other
-    five emotions at three levels, the other eleven sentences in six emotions at no stated level.
+    The design has 82 clips per actor, see `lib.corpora.cremad.takes`.
     """
-    names = [
-        f"{actor}_{sentence}_{code}_{level}"
-        for actor in sorted(table["actor"].unique())
-        for sentence in SENTENCES
-        for code in CREMAD_CODES
-        for level in (LEVELS[1:] if sentence == "IEO" and code != "NEU" else LEVELS[:1])
-    ]
-    absent = sorted(set(names) - set(table["clip"]))
+    names = {name for actor in table["actor"].unique() for emotion in EMOTIONS for name in takes(actor, emotion)}
+    absent = sorted(names - set(table["clip"]))
     return pd.DataFrame(
         [{"clip": clip, **parse_name(clip)} for clip in absent],
         columns=["clip", "actor", "emotion", "sentence", "level"],
@@ -238,7 +229,7 @@ def missing_clips(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def frames_of(seconds: pd.Series, estimate: str = "nearest") -> pd.Series:
-    """Frames of clips that last `seconds`, at 30000/1001 frames a second.
+    """Frames of clips that last `seconds`, at 30000/1001 frames per second.
 
     Parameters
     ----------

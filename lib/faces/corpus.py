@@ -25,6 +25,7 @@ from lib.base.checksums import code_digest, sha256
 from lib.base.files import written_atomically
 from lib.base.problems import InputProblem
 from lib.base.processes import end_with_parent
+from lib.corpora.listing import MEMORY
 from lib.faces import alignment, correction, landmarks, masking, mesh, models, openface, video
 from lib.faces.landmarks import FaceMesh
 from lib.faces.masking import INTERPOLATIONS, SIZE, MaskedClip, mask_clip, mask_openface_clip, sentence
@@ -105,9 +106,8 @@ def _digest(path: Path, listed: str | None) -> str:
     except OSError as error:
         raise InputProblem(path, f"cannot be read any more ({error.strerror})", remedy) from None
     if listed not in (None, checksum):
-        raise InputProblem(
-            path, "has changed since it was listed in clips.csv", "delete files.csv next to it and run again"
-        )
+        again = f"delete {MEMORY}, which is next to that clips.csv in data/<study>/<corpus>, and run again"
+        raise InputProblem(path, "has changed since it was listed in clips.csv", again)
     return checksum
 
 

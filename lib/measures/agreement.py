@@ -13,12 +13,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from lib.measures import uncertainty
-from lib.measures.uncertainty import mean_interval
-
-
-#: As in `lib.measures.uncertainty`, for predictions of the actor.
-
 #: Share of the face's pixels, those that moved most, that a map should find.
 REGION = 0.2
 

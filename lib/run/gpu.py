@@ -1,4 +1,4 @@
-"""Whether trainings run on a GPU, and how many at once."""
+"""What trainings take of the machine: memory, and whether they run on a GPU, and how many at once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ import subprocess
 
 #: Environment variable: number of trainings at once on the GPU; 0 to train on the processor.
 TRAININGS = "STUDY_GPU_TRAININGS"
+
+LARGEST_JOB = 3000  # MB: a training's mem_mb in the Snakefile
+
+
+def hidden() -> dict[str, str]:
+    """Environment variables that hide the GPUs from TensorFlow, if trainings are to run on the processor."""
+    return {"CUDA_VISIBLE_DEVICES": "-1"} if os.environ.get(TRAININGS) == "0" else {}
 
 
 def cards() -> list[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from lib.base.emotions import EMOTIONS
+from lib.base.problems import InputProblem
 from lib.corpora.registry import CORPORA
+from lib.corpora.twins import TWINS
 from lib.study import Study
 from lib.synthetic import Clip, plan
+from lib.synthetic.clips import RECORDED
 
-_LIKE_IT = {"actors": 3, "clips": 60, "seed": 1}  # a rendering whose clips stand for those of a real corpus
 _USUAL = 120  # frames of a clip of a corpus with unknown lengths
 
 
@@ -24,13 +29,24 @@ def rendered(study: Study, corpus: str) -> tuple[Clip, ...]:
     return _planned(corpus, *(study.rendering(corpus) or {}).items()) if study.render else ()
 
 
-def clip_lengths(study: Study, corpus: str) -> tuple[list[int], float]:
-    """Frames of some clips with one of the six emotions, and the number of clips for which each stands.
+def used(study: Study, corpus: str, present: Collection[int] = ()) -> dict[int, list[int]]:
+    """The actors of `corpus` that `study` uses, each with the frames of the clips with one of the six emotions.
 
-    A real corpus has the published number of clips, with lengths like those of a rendered one.
+    Parameters
+    ----------
+    present
+        Actors in the corpus' folder. They come first: a study of the first two actors takes the first two of these.
     """
-    if CORPORA[corpus].rendering is None:
-        return [_USUAL], CORPORA[corpus].clips
-    clips = rendered(study, corpus) or _planned(corpus, *_LIKE_IT.items())
-    lengths = [clip.frames for clip in clips if clip.emotion in EMOTIONS]
-    return lengths, 1 if study.render else CORPORA[corpus].clips / len(lengths)
+    clips, shift, known = rendered(study, corpus), 0, CORPORA[corpus]
+    if not study.render and corpus in TWINS:
+        twin = {"actors": len(TWINS[corpus].actors), "clips": RECORDED, "seed": 0}
+        with suppress(InputProblem):  # altered records, which whoever needs their contents reports
+            clips, shift = _planned(corpus, *twin.items()), TWINS[corpus].shift
+    lengths: dict[int, list[int]] = defaultdict(list)
+    for clip in clips:
+        if clip.emotion in EMOTIONS:
+            lengths[clip.actor - shift].append(clip.frames)
+    if not clips and known.actors:
+        lengths |= {actor: [_USUAL] * (known.clips // len(known.actors)) for actor in known.actors}
+    actors = [*sorted(present), *(actor for actor in lengths if actor not in present)]
+    return {actor: lengths[actor] for actor in actors[: study.corpora[corpus].get("actors")]}

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lib.base.problems import InputProblem
-from lib.corpora.registry import CORPORA
-from lib.run.lengths import clip_lengths, rendered
+from lib.run.lengths import rendered, used
 from lib.study import Study
 
 log = logging.getLogger("lib.run.progress")
@@ -22,8 +21,8 @@ log = logging.getLogger("lib.run.progress")
 INTERVAL = 600.0  # seconds between two lines
 LEAST_DONE = 0.1  # share of the work that must be done before the rest is estimated
 
-_RENDER = 1 / 580  # seconds a frame
-_MASK = {"mesh": 1 / 220, "mesh_twice": 1 / 120, "openface": 1 / 220}  # seconds a frame, by backend
+_RENDER = 1 / 580  # seconds per frame
+_MASK = {"mesh": 1 / 220, "mesh_twice": 1 / 120, "openface": 1 / 220}  # seconds per frame, by backend
 _EPOCH = {5: 30.0, 6: 42.0, 7: 61.0}  # seconds of 5,000 training and 1,000 validation sequences, by layers
 _SEQUENCES = 7704  # sequences of the corpus with these parts
 _TRAINING = 30.0  # seconds of a training's notebook without its epochs
@@ -33,17 +32,17 @@ def work(study: Study) -> tuple[float, float]:
     """Seconds of work on one core: done, judged by the existing files, and needed for the whole `study`."""
     done = total = 0.0
     for corpus, entry in study.corpora.items():
-        clips, (lengths, times) = rendered(study, corpus), clip_lengths(study, corpus)
-        actors = len({clip.actor for clip in clips}) or len(CORPORA[corpus].actors) or 1
+        clips, actors = rendered(study, corpus), used(study, corpus)
+        lengths = [frames for of_actor in actors.values() for frames in of_actor]
         if clips:
             there = sum(clip.path(entry["folder"]).exists() for clip in clips) / len(clips)
             seconds = sum(clip.frames for clip in clips) * _RENDER
             total, done = total + seconds, done + seconds * there
-        there = min(actors, len([*(study.faces(corpus) / "faces").glob("*.npz")]))
-        seconds = sum(lengths) * times * _MASK[study.settings["face_backend"]]
-        total, done = total + seconds, done + seconds * there / actors
+        there = min(len(actors), len([*(study.faces(corpus) / "faces").glob("*.npz")]))
+        seconds = sum(lengths) * _MASK[study.settings["face_backend"]]
+        total, done = total + seconds, done + seconds * there / (len(actors) or 1)
         if corpus == study.training_corpus:
-            share = len(lengths) * times / _SEQUENCES
+            share = len(lengths) / _SEQUENCES
     trainings = study.trainings
     for cell in trainings:
         before = cell.continued(trainings)

@@ -61,8 +61,8 @@ def pairs(study: Study) -> Iterator[tuple[str, Path, bytes]]:
             if name.endswith(".csv"):
                 yield name, workspace() / name, committed(Path(name))
     for file in sorted(recorded_runs(study).glob("*/*")):
-        made = study.runs(TRAINING) / file.parent.name / file.name
-        yield f"{file.parent.name}/{file.name}", made, file.read_bytes()
+        ours = study.runs(TRAINING) / file.parent.name / file.name
+        yield f"{file.parent.name}/{file.name}", ours, file.read_bytes()
 
 
 def _numbers(name: str, content: bytes) -> pd.Series:
@@ -75,10 +75,10 @@ def _numbers(name: str, content: bytes) -> pd.Series:
     return pd.Series(pd.read_csv(BytesIO(content)).select_dtypes("number").to_numpy().ravel(), dtype=float)
 
 
-def difference(name: str, made: bytes, wanted: bytes) -> float:
+def difference(name: str, new: bytes, wanted: bytes) -> float:
     """The largest difference between two files' numbers; infinite if their forms differ, 0 if only text differs."""
     try:
-        ours, theirs = _numbers(name, made), _numbers(name, wanted)
+        ours, theirs = _numbers(name, new), _numbers(name, wanted)
     except (ValueError, InputProblem):
         return math.inf
     if len(ours) != len(theirs):
@@ -86,9 +86,9 @@ def difference(name: str, made: bytes, wanted: bytes) -> float:
     return float((ours - theirs).abs().max()) if len(ours) else 0.0
 
 
-def _equal(name: str, made: bytes, wanted: bytes) -> bool:
+def _equal(name: str, new: bytes, wanted: bytes) -> bool:
     """Whether two files are equal; two networks are if their weights are."""
-    return made == wanted or (name.endswith(ENDING) and same_weights(made, wanted))
+    return new == wanted or (name.endswith(ENDING) and same_weights(new, wanted))
 
 
 def compare(study: Study) -> tuple[int, pd.DataFrame]:
@@ -98,8 +98,8 @@ def compare(study: Study) -> tuple[int, pd.DataFrame]:
         count += 1
         if not path.is_file():
             rows.append((name, "is missing"))
-        elif not _equal(name, made := path.read_bytes(), wanted):
-            rows.append((name, f"{difference(name, made, wanted):.6g}"))
+        elif not _equal(name, new := path.read_bytes(), wanted):
+            rows.append((name, f"{difference(name, new, wanted):.6g}"))
     return count, pd.DataFrame(rows, columns=["file", "largest difference"])
 
 
@@ -143,7 +143,9 @@ def report(study: Study) -> int:
     if is_portable_machine() and study.numerics == "portable":
         return 1
     judged = spread(study)
-    log.info("Equal bytes cannot be had on this machine or with native kernels; by the spread between seeds:")
+    log.info(
+        "Equal bytes are not possible on this machine or with native kernels. Comparison by the spread between seeds:"
+    )
     log.info("%s", judged.round(4).to_string(index=False))
     return 0 if len(judged) and judged["inside"].all() else 1
 

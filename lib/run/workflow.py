@@ -25,14 +25,12 @@ from lib.base.paths import ROOT, in_workspace, relative, workspace
 from lib.base.problems import InputProblem
 from lib.base.processes import LOCK, available_memory, end_jobs, jobs_of, lock_name
 from lib.corpora.registry import CORPORA
-from lib.run import repair
-from lib.run.gpu import trainings_at_once
+from lib.run import gpu, repair
 from lib.run.progress import logged
 from lib.run.runner import KERNELS
 from lib.study import Study, load
 
 PATIENCE = 2.0  # seconds for a run that is just ending
-LARGEST_JOB = 3000  # MB: a training's mem_mb in the Snakefile
 
 log = logging.getLogger("lib.run.workflow")
 
@@ -104,9 +102,9 @@ def snakemake(*arguments: str) -> list[str]:
     """Snakemake's command line for this checkout's workflow in the workspace."""
     files = ["--profile", str(ROOT / "workflow/profiles/default"), "--snakefile", str(ROOT / "workflow/Snakefile")]
     # nine tenths of the memory, but enough for one job; Snakemake refuses a job that needs more than the limit
-    memory = max(int(0.9e-6 * available_memory()), LARGEST_JOB)
+    memory = max(int(0.9e-6 * available_memory()), gpu.LARGEST_JOB)
     limits = ["--resources", f"mem_mb={memory}"]
-    if at_once := trainings_at_once():
+    if at_once := gpu.trainings_at_once():
         limits.append(f"gpu={at_once}")
     return [sys.executable, "-m", "snakemake", *files, "--directory", str(workspace()), *limits, *arguments]
 
@@ -164,11 +162,11 @@ def _run(study: Study, arguments: list[str], lock: IO[str]) -> int:
     """Run Snakemake once for `study`; its exit code."""
     process = subprocess.Popen(
         snakemake(*arguments),
-        env=os.environ | {LOCK: lock_name(lock.name)},
+        env=os.environ | gpu.hidden() | {LOCK: lock_name(lock.name)},
         pass_fds=[lock.fileno()],
         stdin=subprocess.DEVNULL,
     )
-    # Ctrl-C reaches Snakemake by the terminal; it lets its jobs end and tells what it did.
+    # Ctrl-C reaches Snakemake by the terminal; it waits for its jobs and reports.
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     lock.truncate(0)

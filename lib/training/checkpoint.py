@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lib.base import locks
 from lib.base.arrays import read_npz
-from lib.base.files import telling_unwritable, written_atomically
-from lib.base.locks import locked
+from lib.base.files import written_atomically
 from lib.base.paths import relative
-from lib.base.problems import InputProblem
 
 if TYPE_CHECKING:
     from keras import Model
@@ -88,30 +87,24 @@ def best_epoch(history: np.ndarray) -> int:
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[Path]:
-    """Make `folder` if needed, lock it for this process, and remove unfinished files of a killed one.
-
-    Raises
-    ------
-    InputProblem
-        If another process trains in it, or it cannot be written.
-    """
-    with telling_unwritable(folder / "lock"):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / "lock", "w")  # noqa: SIM115
-    with lock:  # the system unlocks it when the process ends, also when it is killed
-        if not locked(lock):
-            raise InputProblem(folder, "another process is training here", "wait for its end or stop it")
+    """Make `folder` if needed, lock it for this process, and remove unfinished files of a killed one."""
+    with locks.locked_folder(folder, "lock", "another process is training here"):
         for left in folder.glob(".epoch-*"):
             shutil.rmtree(left, ignore_errors=True)
         yield folder
 
 
 def save(state: State, folder: Path) -> None:
-    """Write `state` into `folder` as ``epoch-NNNN.npz`` and delete all but the last two files."""
+    """Write `state` into `folder` as ``epoch-NNNN.npz``; keep only this file and the one of the epoch before.
+
+    Files of later epochs go, too: they are broken, or of another or a longer training, since none was continued.
+    """
     arrays = {f"{name}-{i:03d}": a for name in LISTS for i, a in enumerate(getattr(state, name))}
-    with written_atomically(folder / f"epoch-{state.epoch:04d}.npz") as temporary:
+    path = folder / f"epoch-{state.epoch:04d}.npz"
+    with written_atomically(path) as temporary:
         np.savez(temporary, fingerprint=np.array(state.fingerprint), history=state.history, **arrays)
-    for old in _files(folder)[KEPT:]:
+    files = _files(folder)
+    for old in files[: files.index(path)] + files[files.index(path) + KEPT :]:
         old.unlink(missing_ok=True)
 
 
@@ -129,7 +122,7 @@ def newest(folder: Path, start: State, epochs: int) -> State | None:
             log.warning("%s cannot be read (%s); going back to the one before", relative(path), error)
             continue
         if state.fingerprint != start.fingerprint:
-            log.warning("%s is of a training with other parameters or data; not continued", relative(path))
+            log.warning("%s is of a training with other parameters, data or code; not continued", relative(path))
         elif state.epoch <= epochs:
             return state
     return None

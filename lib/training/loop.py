@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from lib.base.checksums import code_digest
 from lib.base.emotions import EMOTIONS
 from lib.base.files import write_text, written_atomically
 from lib.base.paths import relative
@@ -97,6 +98,7 @@ def train(
         raise ValueError(f"{len(train)} training, {len(validation)} validation sequences, {epochs} epochs: too few")
     parameters = {"layers": layers, "learning_rate": learning_rate, "batch": batch, "seed": seed}
     parameters |= {"settings": {name: settings.get(name) for name in network.SETTINGS}, "environment": environment()}
+    parameters |= {"numpy": np.__version__, "code": code_digest(*sorted(Path(__file__).parent.glob("*.py")))}
     fingerprint = _fingerprint(parameters, sequences, labels, train, validation)
 
     if settings.get("precision") != "float32" and not tf.config.get_visible_devices("GPU"):

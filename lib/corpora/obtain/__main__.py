@@ -14,6 +14,7 @@ from lib.base.files import write_problems
 from lib.base.paths import relative, workspace
 from lib.base.problems import InputProblem
 from lib.corpora.obtain import cremad, ravdess
+from lib.corpora.registry import CORPORA
 
 LISTED = 10
 
@@ -23,9 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    corpora = ["cremad", "ravdess"] if options.corpus == "all" else [options.corpus]
-    if options.corpus == "all" and options.actors:  # skip a corpus of which no actor is named
-        corpora = [corpus for corpus in corpora if any((a > 1000) == (corpus == "cremad") for a in options.actors)]
+    corpora = _corpora(parser, options)
     folder = options.to if options.to else workspace() / "data" / "corpora"
     folders = {corpus: folder / corpus for corpus in corpora}
     if options.folder:
@@ -45,19 +44,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 130
     for one in problems[:LISTED]:
         sys.stderr.write(f"{one}\n")
+    path = folders[corpora[0]].parent / "problems.csv"
     if problems:
-        path = folders[corpora[0]].parent / "problems.csv"
         write_problems(problems, path)
         sys.stderr.write(f"{len(problems)} problems, listed in {relative(path)}. What is verified stays.\n")
         return 1
+    path.unlink(missing_ok=True)  # of an earlier download
     where = " ".join(f"{corpus.upper()}={relative(folders[corpus])}" for corpus in corpora)
     sys.stdout.write(f"All there and verified. Next: make doctor, then make paper {where}\n")
     return 0
 
 
+def _corpora(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[str]:
+    """The corpora to obtain, without those of which no actor is named; argparse's error for an actor of none."""
+    corpora = ["cremad", "ravdess"] if options.corpus == "all" else [options.corpus]
+    records = [CORPORA[corpus] for corpus in corpora]
+    for actor in options.actors or ():
+        if not any(actor in record.actors for record in records):
+            known = " or ".join(f"{record.title} ({record.actors[0]} to {record.actors[-1]})" for record in records)
+            parser.error(f"argument --actors: {actor} is no actor of {known}")
+    return [record.name for record in records if not options.actors or {*options.actors} & {*record.actors}]
+
+
 def _obtain(corpus: str, folder: Path, options: argparse.Namespace) -> list[InputProblem]:
-    # CREMA-D numbers its actors from 1001, RAVDESS from 1.
-    actors = options.actors and [a for a in options.actors if (a > 1000) == (corpus == "cremad")]
+    actors = options.actors and [actor for actor in options.actors if actor in CORPORA[corpus].actors]
     common: dict[str, Any] = {"actors": actors, "progress": not options.quiet}
     if corpus == "ravdess":
         return ravdess.obtain(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from lib.base.locks import locked
+from lib.base import locks
 from lib.base.problems import InputProblem
 
 log = logging.getLogger(__name__)
@@ -75,24 +75,9 @@ def check_space(folder: Path, needed: float) -> None:
         raise InputProblem(folder, text, f"free another {missing} or name another folder with --to")
 
 
-@contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
-    """Lock `folder` against a second download into it; raise InputProblem if one is running."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".obtain.lock", "w")  # noqa: SIM115  closed at the end
-    except OSError as error:
-        text = f"cannot be written ({error.strerror})"
-        raise InputProblem(folder, text, "check its permissions or name another folder with --to") from None
-    with lock:
-        try:
-            ours = locked(lock)
-        except OSError:  # a network disk without locks
-            ours = True
-        if not ours:
-            text = "another download into this folder is running"
-            raise InputProblem(folder, text, "wait for it, or stop it first")
-        yield
+def locked_folder(folder: Path) -> AbstractContextManager[None]:
+    """Lock `folder` against a second download into it."""
+    return locks.locked_folder(folder, ".obtain.lock", "another download into this folder is running")
 
 
 def verify(remotes: Iterable[Remote], *, title: str, progress: bool = True, parallel: int = 4) -> list[Remote]:

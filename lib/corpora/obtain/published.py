@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lib.corpora.obtain import cremad, ravdess
 from lib.corpora.obtain.files import Remote
+from lib.corpora.pointers import is_pointer
 
 
 def _cremad(folder: Path) -> tuple[list[Remote], str]:
@@ -40,3 +43,13 @@ def altered_archives(corpus: str, folder: Path) -> list[str]:
         return []
     verified = ravdess.Ledger(folder).verified(ravdess.load_published(folder))
     return [archive for archive, right in verified.items() if not right]
+
+
+def count_pointers(corpus: str, folder: Path) -> int:
+    """Number of videos of `corpus` in `folder` that are Git-LFS pointers."""
+    return sum(map(is_pointer, (folder / cremad.VIDEOS).glob("*.flv"))) if corpus == "cremad" else 0
+
+
+def obtain_options(corpus: str, settings: Mapping[str, Any]) -> str:
+    """Options of ``python -m lib.corpora.obtain`` for the clips that a study with these `settings` uses."""
+    return " --all-modalities" if corpus == "ravdess" and settings["transfer_modality"] == "02" else ""

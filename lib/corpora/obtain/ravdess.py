@@ -17,9 +17,10 @@ import pandas as pd
 import requests
 
 from lib.base.files import write_table
+from lib.base.paths import relative
 from lib.base.problems import InputProblem
 from lib.corpora.obtain.files import Remote, check_space, digest, gigabytes, locked_folder, verify
-from lib.corpora.obtain.transfer import RETRIES, Retries, ask, download
+from lib.corpora.obtain.transfer import RETRIES, Retries, Unrecoverable, ask, download
 from lib.corpora.obtain.unpacking import unpack
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def obtain(
     Raises
     ------
     InputProblem
-        If the disk is full.
+        If the disk is full, or `folder` cannot be written. Archives that were downloaded are kept.
     """
     modalities = ("01", "02") if all_modalities else ("01",)
     wanted = sorted(set(ACTORS if actors is None else actors))
@@ -110,11 +111,14 @@ def obtain(
 
         problems: list[InputProblem] = []
 
-        def unpack_it(remote: Remote) -> list[InputProblem]:
+        def unpack_it(remote: Remote, keep: bool = keep_archives) -> list[InputProblem]:
             try:
-                return ledger.add(remote.path, modalities, keep=keep_archives)
-            except InputProblem:
-                remote.path.unlink(missing_ok=True)  # else the next run would use it and fail again
+                return ledger.add(remote.path, modalities, keep=keep)
+            except InputProblem as problem:
+                if problem.file != relative(remote.path):  # a clip cannot be written: nor can those of other archives
+                    raise Unrecoverable(folder, problem.problem, problem.remedy) from problem
+                if remote not in given:
+                    remote.path.unlink(missing_ok=True)  # else the next run would use it and fail again
                 raise
 
         given = [remote for remote in remotes if remote.path.parent == folder]
@@ -124,7 +128,9 @@ def obtain(
                 problems.append(InputProblem(remote.path, text, "delete it; it is then fetched again"))
             else:
                 try:
-                    problems += ledger.add(remote.path, modalities, keep=True)
+                    problems += unpack_it(remote, keep=True)
+                except Unrecoverable:
+                    raise
                 except InputProblem as problem:
                     problems.append(problem)
         problems += download(
@@ -162,7 +168,7 @@ def publish(folder: Path, zenodo: str, retries: Retries) -> dict[str, tuple[int,
             raise ValueError("it lists no file")
         write_table(pd.DataFrame(rows, columns=["archive", "bytes", "checksum"]), path)
     except (requests.RequestException, ValueError, KeyError, TypeError, OverflowError) as error:
-        known = "what was remembered is used" if path.exists() else "its archives stay unverified, sizes are estimates"
+        known = "the saved record.csv is used" if path.exists() else "its archives stay unverified, sizes are estimates"
         log.warning("RAVDESS: the record cannot be read (%s); %s", type(error).__name__, known)
     return load_published(folder)
 

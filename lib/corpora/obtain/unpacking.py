@@ -13,7 +13,7 @@ from lib.base.files import written_atomically
 from lib.base.problems import InputProblem
 from lib.corpora.ravdess import MODALITIES, parse_name
 
-CLIPS_AN_ACTOR = 60  # of each modality
+CLIPS_PER_ACTOR = 60  # of each modality
 _LARGEST_CLIP = 200_000_000  # bytes; the real ones have a few MB
 
 
@@ -68,8 +68,8 @@ def unpack(
         problems.append(InputProblem(archive, text, "nothing to do; they were left in it"))
     for modality in modalities:
         count = sum(Path(file).name.startswith(modality) for file, *_ in rows)
-        if count != CLIPS_AN_ACTOR:
-            text = f"holds {count} {MODALITIES[modality]} clips instead of {CLIPS_AN_ACTOR}"
+        if count != CLIPS_PER_ACTOR:
+            text = f"holds {count} {MODALITIES[modality]} clips instead of {CLIPS_PER_ACTOR}"
             problems.append(InputProblem(archive, text, "compare it with the record; the others are used"))
     return rows, problems
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from lib.base.paths import in_workspace
 from lib.corpora.registry import CORPORA
-from lib.run.lengths import clip_lengths
+from lib.run.lengths import rendered, used
 from lib.sequences.cutting import windows
 from lib.study import Study
 
@@ -26,12 +26,12 @@ def needed(study: Study) -> dict[Path, float]:
     full: dict[Path, float] = defaultdict(float)
     variants = study.variants
     for corpus in study.corpora:
-        frames, times = clip_lengths(study, corpus)
+        clips = Counter(frames for of_actor in used(study, corpus).values() for frames in of_actor)
         if study.render:
-            full[study.corpora[corpus]["folder"]] = sum(frames) * times * _VIDEO
+            full[study.corpora[corpus]["folder"]] = sum(clip.frames for clip in rendered(study, corpus)) * _VIDEO
         for variant in variants:
-            full[variant.faces(corpus) / "faces"] = sum(frames) * times * _FRAME
-            count = sum(len(_windows(variant, corpus, length)) for length in frames) * times
+            full[variant.faces(corpus) / "faces"] = sum(frames * number for frames, number in clips.items()) * _FRAME
+            count = sum(len(_windows(variant, corpus, frames)) * number for frames, number in clips.items())
             window = variant.settings["window_frames"] * _FACE
             full[variant.sequences(corpus) / "sequences.npy"] = count * window
     for cell in study.trainings:

@@ -21,8 +21,8 @@ from lib.corpora.obtain.files import gigabytes
 from lib.faces.models import MODELS, check_models
 from lib.run.doctor import MISSING, OK, WRONG, Finding, some
 from lib.run.doctor.disk import needed
-from lib.run.gpu import cards, has_cuda_build, trainings_at_once
-from lib.run.workflow import LARGEST_JOB, running
+from lib.run.gpu import LARGEST_JOB, cards, has_cuda_build, trainings_at_once
+from lib.run.workflow import running
 from lib.study import Study
 
 REINSTALL = "touch requirements.lock && make setup"
