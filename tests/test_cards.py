@@ -156,7 +156,7 @@ def test_every_actor_of_every_part_is_named(study, training, texts):
     women = sum(person.sex == "Female" for person in people)
     assert rows(card, "train")[0][1:5] == [str(len(people)), str(women), str(len(people) - women), "0"]
     known = len(set(actors["test"]) & set(actors["train"]))
-    assert f"{known} of the {len(actors['test'])} actors in the test part were also trained on" in card
+    assert f"{known} of the {len(actors['test'])} actors in the test part are in the training part, too" in card
 
 
 def test_the_numbers_are_those_of_the_run(training, texts):
