@@ -30,8 +30,3 @@ CREMAD_CODES = {
 
 #: The emotion's code in a RAVDESS file name; calm (02) and surprised (08) are not among the six.
 RAVDESS_CODES = {"01": "neutral", "03": "happy", "04": "sad", "05": "angry", "06": "fear", "07": "disgust"}
-
-
-def label(emotion: str) -> int:
-    """Class number (0 to 5) of `emotion`."""
-    return EMOTIONS.index(emotion)

@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 import cv2
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from lib.base.emotions import COLOURS, EMOTIONS, PROBABILITIES
 from lib.base.files import write_text
 from lib.base.problems import InputProblem
+from lib.base.templates import environment
 from lib.prediction.result import Prediction
 
 #: Windows in one row of the picture; their width, and the heights of face, bar and row, in pixels.
@@ -22,12 +23,7 @@ ACROSS, WIDTH, FACE, BAR, ROW = 24, 40, 38, 96, 176
 
 
 def _templates() -> Environment:
-    loader = FileSystemLoader(Path(__file__).parent / "templates")
-    environment = Environment(
-        loader=loader, undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["quoted"] = quote
-    return environment
+    return environment(Path(__file__).parent / "templates", escape=True, quoted=quote)
 
 
 def write_picture(prediction: Prediction, description: Mapping[str, Any], path: Path) -> None:

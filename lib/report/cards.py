@@ -10,13 +10,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+from jinja2 import UndefinedError
 
 from lib.base.checksums import seal, seal_of
 from lib.base.files import write_text
 from lib.base.markdown import markdown
 from lib.base.paths import workspace
 from lib.base.problems import InputProblem
+from lib.base.templates import environment
 from lib.report.card_facts import corpus_facts, limits, model_facts, percent
 from lib.report.command import of_study
 from lib.study import Study
@@ -28,15 +29,13 @@ CARDS = ("model_card", "data_sheet")
 
 def rendered(study: Study) -> dict[str, str]:
     """The text of each card, by its name in `CARDS`; raises as `lib.report.card_facts` does."""
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+    templates = environment(
+        Path(__file__).parent / "templates",
+        markdown=markdown,
+        percent=percent,
+        spelled=spelled,
+        limits=lambda estimate: limits(estimate["low"], estimate["high"]),
     )
-    templates.filters |= {"markdown": markdown, "percent": percent, "spelled": spelled}
-    templates.filters["limits"] = lambda estimate: limits(estimate["low"], estimate["high"])
     facts = {
         "study": study,
         "synthetic": study.render is not None,

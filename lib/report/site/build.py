@@ -10,12 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jinja2
-
 from lib.base.emotions import EMOTIONS
 from lib.base.files import telling_unwritable, write_text
 from lib.base.paths import ROOT, workspace
 from lib.base.problems import InputProblem
+from lib.base.templates import environment
 from lib.report.site.answer import answer
 from lib.report.site.collect import copy_cards, copy_files, write_notebooks
 from lib.report.site.comparison import Comparison
@@ -73,18 +72,12 @@ def write_sources(study: Study, folder: Path) -> None:
         "emotions": EMOTIONS,
         "citation": CITATION,
     }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGES),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # the templates are Markdown; their tables escape each cell
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = environment(PAGES)
     for template in PAGES.rglob("*.md.j2"):
         name = template.relative_to(PAGES).as_posix()
         if name.startswith("cards/") and not facts["cards"]:
             continue
-        write_text(folder / name.removesuffix(".j2"), environment.get_template(name).render(facts))
+        write_text(folder / name.removesuffix(".j2"), templates.get_template(name).render(facts))
     for name in ("conf.py", "_static"):
         copy = shutil.copytree if (PAGES / name).is_dir() else shutil.copy
         copy(PAGES / name, folder / name)
