@@ -14,6 +14,7 @@ from compared import RECORD
 from lib.base import files, paths
 from lib.base.files import write_problems
 from lib.base.problems import InputProblem
+from lib.claims.audit import figure5, printed
 from lib.run import packages
 from lib.study import load
 from lib.study.metrics import read_metrics
@@ -110,6 +111,21 @@ def test_the_readme_gives_the_numbers_of_the_twin():
     )
     assert f"in {apart['mean']:.1f} % with actors apart" in text and f"right in {crowd:.1f} % of the same clips" in text
     assert f"landmark geometry in {geometry['random']:.1f} and {geometry['actor']:.1f} %" in text
+
+
+def test_the_readmes_answers_are_those_of_the_tables():
+    """The first table: the paper's accuracies of emotions are precisions, and what knowing the actor is worth."""
+    known = figure5()[1].set_index("emotion")
+    quoted = printed("class_accuracies").query("figure == '5'").set_index("emotion")["accuracy"].astype(float)
+    assert ((100 * known["precision"] - quoted).dropna().between(0, 0.1)).all() and len(quoted) == 3
+    recalls = [f"{100 * known.at[emotion, 'recall']:.1f}" for emotion in ("happy", "fear", "neutral", "sad")]
+    assert known["recall"].idxmin() == "sad"
+    assert (
+        "All three are precisions. The recalls are {}, {} and {} %, and sad is the hardest ({} %).".format(*recalls)
+        in README
+    )
+    gain = pd.read_csv(paths.ROOT / "tables/paper/human_acquaintance_gain.csv").set_index("gain").loc["the actor"]
+    assert f"| {gain['points']} points ({gain['low']} to {gain['high']}) to a model of the raters' votes" in README
 
 
 def test_the_readme_counts_the_claims_as_they_are():
