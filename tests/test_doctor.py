@@ -151,6 +151,8 @@ def test_a_study_of_some_actors_needs_no_others(workspace):
     said = found(examine("paper-try", tensorflow=False)[0]["The paper's corpora"], "two actors of CREMA-D")
     assert said[0] == (MISSING, "82 of 164 clips can be used, in data/corpora/cremad")
     assert (MISSING, "1 actors: 1001") in said
+    findings = examine("paper-try", tensorflow=False)[0]["The paper's corpora"]
+    assert {finding.command for finding in findings if finding.command} == {'make data ACTORS="1001 1002 1 2"'}
 
 
 def test_actors_and_clips_that_a_study_uses():

@@ -46,10 +46,14 @@ def check_study(study: Study, corpus: str, checksums: bool = False) -> Iterator[
 
 
 def obtain_command(study: Study, corpus: str) -> str:
-    """The command that completes the study's `corpus`."""
+    """The command that completes the study's `corpus`; for a study of some actors, with their numbers."""
     folder, options = study.corpora[corpus]["folder"], obtain_options(corpus, study.settings)
+    some_actors = "actors" in study.corpora[corpus]
     if folder == in_workspace(Path("data") / "corpora" / corpus) and not options:
-        return "make data"
+        numbers = " ".join(str(actor) for each in study.corpora for actor in used(study, each))
+        return f'make data ACTORS="{numbers}"' if some_actors else "make data"
+    if some_actors:
+        options += f" --actors {' '.join(map(str, used(study, corpus)))}"
     return f".venv/bin/python -m lib.corpora.obtain {corpus} --folder {relative(folder)}{options}"
 
 
