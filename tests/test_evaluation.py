@@ -6,6 +6,7 @@ import pytest
 
 from lib.base.emotions import EMOTIONS
 from lib.measures import evaluation
+from lib.report.shown import tied
 
 TRUE = ["angry"] * 4 + ["sad"] * 2 + ["happy"] * 2
 SAID = ["angry", "angry", "fear", "sad", "sad", "angry", "happy", "happy"]
@@ -41,3 +42,10 @@ def test_best_three_follow_the_rule():
     )
     assert evaluation.best_three(table, "test_accuracy")["test_accuracy"].tolist() == [0.9, 0.8, 0.6]
     assert evaluation.best_three(table, "validation_accuracy")["layers"].tolist() == [7, 6, 5]
+
+
+def test_all_that_are_equal_are_named():
+    recall = pd.Series({"angry": 26 / 28, "neutral": 18 / 21, "sad": 24 / 28, "fear": np.nan, "happy": 1 - 1 / 7})
+    assert tied(recall, "min") == "neutral, sad and happy"
+    assert tied(recall) == "angry"
+    assert tied(recall[["sad", "neutral"]]) == "sad and neutral"
