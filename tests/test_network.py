@@ -70,6 +70,10 @@ def test_seed_decides_the_weights(settings):
     assert not np.array_equal(first[0], other[0])
 
 
+def test_a_whole_number_is_a_learning_rate(settings):
+    assert float(network.build(5, settings, learning_rate=1).optimizer.learning_rate) == 1
+
+
 def test_wrong_settings_are_named(settings):
     with pytest.raises(ValueError, match="settings lack kernel"):
         network.build(6, {name: value for name, value in settings.items() if name != "kernel"})

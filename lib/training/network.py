@@ -134,7 +134,7 @@ def build(layers: int, settings: Mapping[str, Any], *, seed: int = 0, learning_r
     model = keras.Model(inputs, outputs, name=f"layers_{layers}")
     model.compile(
         keras.optimizers.Adam(
-            learning_rate,
+            float(learning_rate),  # a study's file may say 1, and Keras refuses whole numbers
             beta_1=settings["beta_1"],
             beta_2=settings["beta_2"],
             loss_scale_factor=FLOAT16_LOSS_SCALE if precision == "mixed_float16" else None,
