@@ -32,14 +32,16 @@ class FoldedConv3D(keras.layers.Conv3D):
 
     A frame of the kernel is applied to pictures at a fixed distance in time, so its gradient is that of a 2-D
     convolution with the pictures shifted by that distance. oneDNN has a fast kernel for it on AVX2, and none for the
-    3-D gradient. Weights and values are the same (to rounding). With strides in time, 16 bits, GPUs or native numerics,
-    Keras' own code is used.
+    3-D gradient. Weights and values are the same (to rounding). With strides in time, kernels of one pixel, 16 bits,
+    GPUs or native numerics, Keras' own code is used.
     """
 
     def call(self, inputs):
         """Convolve `inputs`, float32 ``(batch, frames, rows, columns, channels)``."""
-        plain = self.strides[0] == 1 and self.padding == "same" and self.compute_dtype == "float32"
-        if not plain or tf.config.get_visible_devices("GPU") or environment()["numerics"] == "native":
+        folds = self.strides[0] == 1 and self.padding == "same" and self.compute_dtype == "float32"
+        # oneDNN's 2-D gradient of a kernel of one pixel with strides writes past its memory (its issue 6035).
+        folds = folds and self.kernel_size[1:] != (1, 1)
+        if not folds or tf.config.get_visible_devices("GPU") or environment()["numerics"] == "native":
             return super().call(inputs)
         strides = (1, *self.strides, 1)
         frames, rows, columns, channels, filters = self.kernel.shape
