@@ -140,11 +140,6 @@ def check_clips(
     return table, np.vstack(strips) if strips else None
 
 
-def compare(data: str | os.PathLike) -> pd.DataFrame:
-    """Table of :func:`check_clips` for the clips below `data`, a folder in the command's layout."""
-    return check_clips(find_clips(Path(data)), Path(data, "openface"))[0]
-
-
 def person(clip: str) -> str:
     """CREMA-D's or RAVDESS' actor of a clip; the clip's name if it is of neither corpus."""
     name = CLIPS[clip][0] if clip in CLIPS else clip

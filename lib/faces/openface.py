@@ -32,12 +32,10 @@ class Features:
     points : float32 array, (n, 68, 2)
         Pixels in the frame; zeros where `success` is false.
     success : bool array, (n,)
-    confidence : float32 array, (n,)
     """
 
     points: np.ndarray
     success: np.ndarray
-    confidence: np.ndarray
 
 
 def read_features(path: str | os.PathLike) -> Features:
@@ -79,12 +77,10 @@ def read_features(path: str | os.PathLike) -> Features:
     rows = table["frame"].to_numpy(np.intp) - 1
     points = np.zeros((rows.max() + 1, 68, 2), dtype=np.float32)
     success = np.zeros(len(points), dtype=bool)
-    confidence = np.zeros(len(points), dtype=np.float32)
     success[rows] = table["success"].to_numpy() == 1
-    confidence[rows] = table["confidence"].to_numpy()
     points[rows] = table[names].to_numpy().reshape(-1, 2, 68).transpose(0, 2, 1)
     points[~success] = 0  # a failed frame carries zeros or the landmarks of an earlier one
-    return Features(points, success, confidence)
+    return Features(points, success)
 
 
 def find_pictures(folder: str | os.PathLike, name: str) -> dict[int, Path]:
