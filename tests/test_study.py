@@ -211,3 +211,5 @@ def test_a_study_is_asked_only_what_it_can_answer(content, tmp_path):
     del content["uncertainty"], content["sensitivity"]
     left_out = ("10_uncertainty", "11_sensitivity", "13_rehearsal", "15_where_it_looks")
     assert load(content, tmp_path).not_asked == left_out
+    content["assumptions"]["frame_order"] = "shuffled"  # no video has its frames in that order
+    assert "14_own_video" in load(content, tmp_path).not_asked

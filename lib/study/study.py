@@ -161,6 +161,7 @@ class Study:
             "10_uncertainty": self.uncertainty,
             "11_sensitivity": self.sensitivity,
             REHEARSAL: twin and self.uncertainty and len(rates) > 1,
+            "14_own_video": self.settings["frame_order"] == "filmed",  # no video has its frames in another order
             "15_where_it_looks": self.render and both_splits,  # of a filmed face nobody knows the muscles
         }
         return tuple(notebook for notebook, wanted in asked.items() if not wanted)
