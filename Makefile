@@ -33,7 +33,7 @@ $(MODELS) &: .venv/installed
 
 setup: .venv/installed $(MODELS)  ## install everything into .venv and fetch the two landmark models
 
-setup-gpu: setup  ## TensorFlow with CUDA in place of the processors' build, for NVIDIA cards on x86-64 Linux (not tried)
+setup-gpu: setup  ## TensorFlow with CUDA in place of the processors' build, for NVIDIA cards on x86-64 Linux (installed once, not tried on a GPU)
 	$(BIN)/python -m pip uninstall --quiet --yes tensorflow-cpu
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-gpu.lock
 	@$(BIN)/python -m lib.run.doctor | grep TensorFlow
