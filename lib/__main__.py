@@ -17,6 +17,7 @@ from lib.base.processes import end_with_run
 from lib.corpora.registry import CORPORA
 from lib.measures.chosen import best_of_grid
 from lib.study import TRAINING, Study, load
+from lib.study.results import remedy
 
 log = logging.getLogger("lib")
 
@@ -99,8 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("%s", problem)
         return 1
     except FileNotFoundError as error:  # what an earlier step writes
-        missing = relative(error.filename or ".")
-        log.error("%s is not there: run `make reproduce STUDY=%s` first.", missing, chosen.study)
+        log.error("%s is not there: %s.", relative(error.filename or "."), remedy(load(chosen.study)))
         return 1
     except OSError as error:  # no space left, a read-only folder: the system's own sentence names the file
         log.error("%s: %s; free space or change the folder, then run the same command again.",

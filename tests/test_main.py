@@ -1,5 +1,7 @@
 """Listing clips by one command: what the folder holds is used or listed, by the study's rule on bad clips."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,6 +105,17 @@ def test_a_step_without_the_one_before_it_names_the_table_and_the_command(step, 
     table = "tables/sample/table1_grid.csv" if step == "summarise" else "data/sample/cremad/clips.csv"
     (said,) = caplog.messages
     assert table in said and "is not there" in said and "run `make reproduce STUDY=sample` first" in said
+
+
+def test_the_command_for_a_file_of_the_users_names_the_file(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
+    for study, command in (
+        ("paper", "make paper"),
+        (tmp_path / "mine.yaml", f"make reproduce STUDY={tmp_path}/mine.yaml"),
+    ):
+        shutil.copy(CONFIG / "paper.yaml", tmp_path / "mine.yaml")
+        assert main(["summarise", "--study", str(study)]) == 1
+        assert caplog.messages[-1].endswith(f"is not there; run `{command}` first.")
 
 
 @pytest.mark.parametrize("step", ["render", "list-clips", "mask-faces", "cut-sequences", "predict-transfer"])

@@ -295,3 +295,75 @@ def test_a_study_killed_on_the_way_ends_with_the_same_numbers(workspace, tmp_pat
     undisturbed = metrics(workspace)
     assert len(metrics(folder)) > len(RUNS)
     assert {name: undisturbed[name] for name in metrics(folder)} == metrics(folder)
+
+
+def one_epoch(layers, *rates):
+    """Rows of a grid, or the networks that are repeated: one epoch of a network at each of the learning rates."""
+    return [{"layers": layers, "learning_rate": rate, "epochs": 1} for rate in rates]
+
+
+#: What a study's file may say and no study of `config/` says.
+UNUSUAL = {
+    "a grid of one training at the rate 1, and nothing else": {
+        "grid": one_epoch(6, 1),
+        "uncertainty": None,
+        "sensitivity": None,
+    },
+    "frames out of order, one seed of one protocol, no change": {
+        "assumptions": {
+            "batch": 4096,
+            "downsampling": "pool",
+            "face_interpolation": "cubic",
+            "frame_order": "shuffled",
+            "leave_out": [],
+            "selection": "validation_accuracy",
+            "split_protocol": "actor",
+            "window_face_share": 1.0,
+            "window_minimum_frames": 1,
+            "window_rule": "first",
+        },
+        "grid": one_epoch(5, 0.001),
+        "uncertainty": {"cells": one_epoch(5, 0.001), "seeds": [1], "protocols": {"clip": 1}},
+        "sensitivity": {"cell": one_epoch(5, 0.001)[0], "transfer_rules": [], "changes": []},
+    },
+    "nothing is padded, and the parts are too small for all emotions": {
+        "assumptions": {
+            "batch": 1,
+            "kernel": [3, 1, 1],
+            "l2": 0,
+            "leave_out": ["mixed", "bad", "suspicious"],
+            "lstm_dropout_at": "output",
+            "lstm_layers": 2,
+            "seed": 4294967295,
+            "split_sizes": [1, 1, 1],
+            "transfer_window_rule": "middle",
+            "window_minimum_frames": 75,
+            "window_rule": "last",
+            "window_trimmed_frames": 400,
+        },
+        "grid": one_epoch(7, 0.01, 0.001),
+        "uncertainty": {
+            "cells": one_epoch(7, 0.01),
+            "seeds": [4294967295, 5],
+            "protocols": {"random": 2, "clip": 2, "actor": 2},
+            "controls": {"layers": 7, "take-5": 2, "last": 1},
+        },
+        "sensitivity": {
+            "cell": one_epoch(7, 0.01)[0],
+            "transfer_rules": ["windows", "split_at_150"],
+            "changes": [{"window_minimum_frames": 1}, {"downsampling": "pool", "lstm_layers": 1}],
+        },
+    },
+}
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_an_unusual_study_runs_from_its_videos_to_its_cards(name, tmp_path):
+    content = yaml.safe_load((CONFIG / "tiny.yaml").read_text())
+    assumptions = content["assumptions"] | UNUSUAL[name].get("assumptions", {})
+    content = {key: value for key, value in (content | UNUSUAL[name]).items() if value is not None}
+    (tmp_path / "unusual.yaml").write_text(yaml.safe_dump(content | {"assumptions": assumptions}))
+    done = run(tmp_path / "workspace", "--keep-going", study=str(tmp_path / "unusual.yaml"))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    assert (tmp_path / "workspace/cards/tiny/model_card.md").is_file()

@@ -9,7 +9,6 @@ the PyPI package pyfame includes as samples; for three of them OpenFace's faces 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path

@@ -16,6 +16,7 @@ from lib.base.tables import pd
 from lib.study import Study
 from lib.study.cells import Cell
 from lib.study.metrics import read_metrics
+from lib.study.reading import config_file
 
 #: Columns of a table of predictions that describe the sequence.
 SEQUENCE = ["sequence", "clip", "window", "actor", "sex", "level", "emotion"]
@@ -144,6 +145,8 @@ def saved_table(study: Study, name: str, of: str = "", below: Path | None = None
 
 def remedy(study: Study) -> str:
     """What to do about a missing file: the command that runs the study."""
+    if study.config != config_file(study.name):  # a file of the user's
+        return f"run `make reproduce STUDY={study.config}` first"
     if study.name in ("paper", "paper-full", "paper-try", "twin", "twin-pilot", "twin-try"):
         return f"run `make {study.name}` first"
     return f"run `make reproduce STUDY={study.name}` first"
