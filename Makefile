@@ -7,6 +7,8 @@ STUDY ?= sample
 CREMAD ?= data/corpora/cremad
 RAVDESS ?= data/corpora/ravdess
 CORES ?= all
+# read by the shell from the environment: a name may hold spaces, quotes and what the shell would run
+export STUDY CREMAD RAVDESS VIDEO RUN TO DATA ACTORS
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/python -m lib.run.workflow --cores $(CORES)
 MODELS := data/models/face_detector.tflite data/models/face_landmarks_detector.tflite
@@ -39,13 +41,13 @@ setup-gpu: setup  ## TensorFlow with CUDA in place of the processors' build, for
 	@$(BIN)/python -m lib.run.doctor | grep TensorFlow
 
 reproduce: setup  ## run the whole study on the sample corpora: tables, figures, notebooks (STUDY=... for another)
-	@$(BIN)/python -m lib check --study $(STUDY)
-	$(SNAKEMAKE) --config study=$(STUDY)
-	@$(BIN)/python -m lib summarise --study $(STUDY)
-	@$(BIN)/python -m lib.run.verify --study $(STUDY) || true
+	@$(BIN)/python -m lib check --study "$$STUDY"
+	$(SNAKEMAKE) --config study="$$STUDY"
+	@$(BIN)/python -m lib summarise --study "$$STUDY"
+	@$(BIN)/python -m lib.run.verify --study "$$STUDY" || true
 
 verify: .venv/installed  ## compare what `make reproduce` made with what is committed, byte by byte
-	@$(BIN)/python -m lib.run.verify --study $(STUDY)
+	@$(BIN)/python -m lib.run.verify --study "$$STUDY"
 
 twin twin-pilot twin-try:  ## run the paper's study at its full size on drawn faces: a night on two cores (-try: some minutes)
 	@$(MAKE) --no-print-directory reproduce STUDY=$@
@@ -54,26 +56,26 @@ reproduce-full: reproduce  ## the sample with all seeds, protocols, controls and
 	$(SNAKEMAKE) --config study=sample-full
 
 site: $(if $(filter paper%,$(STUDY)),$(STUDY),reproduce)  ## build the page, site/index.html: the answer, tables, notebooks (STUDY=...)
-	@$(BIN)/python -m lib.report.site --study $(STUDY)
+	@$(BIN)/python -m lib.report.site --study "$$STUDY"
 
 data: .venv/installed  ## download CREMA-D and RAVDESS from their publishers and verify them: make data [TO=folder] [ACTORS="1001 1002 1 2"]
-	$(BIN)/python -m lib.corpora.obtain all $(if $(TO),--to "$(TO)") $(if $(ACTORS),--actors $(ACTORS))
+	$(BIN)/python -m lib.corpora.obtain all $(if $(TO),--to "$$TO") $(if $(ACTORS),--actors $$ACTORS)
 
 doctor: .venv/installed  ## list what is installed, missing or wrong, and the next command (STUDY=paper-full; CHECKSUMS=1: verify files)
-	@$(BIN)/python -m lib.run.doctor $(if $(filter paper%,$(STUDY)),--config $(STUDY)) --cremad "$(CREMAD)" --ravdess "$(RAVDESS)" $(if $(CHECKSUMS),--checksums)
+	@$(BIN)/python -m lib.run.doctor $(if $(filter paper%,$(STUDY)),--config "$$STUDY") --cremad "$$CREMAD" --ravdess "$$RAVDESS" $(if $(CHECKSUMS),--checksums)
 
 paper paper-full paper-try: setup  ## run the paper's study: make paper CREMAD=folder RAVDESS=folder (-full: with all; -try: in ten minutes)
-	@test -d "$(CREMAD)" -a -d "$(RAVDESS)" || \
+	@test -d "$$CREMAD" -a -d "$$RAVDESS" || \
 	  { echo "Fetch the corpora (make data) or name them: make paper CREMAD=/data/CREMA-D RAVDESS=/data/RAVDESS"; exit 1; }
-	$(SNAKEMAKE) --config study=$@ cremad="$(abspath $(CREMAD))" ravdess="$(abspath $(RAVDESS))"
+	$(SNAKEMAKE) --config study=$@ cremad="$$(cd -- "$$CREMAD" && pwd)" ravdess="$$(cd -- "$$RAVDESS" && pwd)"
 	@$(BIN)/python -m lib summarise --study $@
 
 export: .venv/installed  ## write a trained network as ONNX and LiteRT, checked: make export [RUN=folder]
-	@$(BIN)/python -m lib export --study $(STUDY) $(if $(RUN),--run "$(RUN)")
+	@$(BIN)/python -m lib export --study "$$STUDY" $(if $(RUN),--run "$$RUN")
 
 predict: setup  ## predict the emotions in your own video: make predict VIDEO=clip.mp4 [RUN=folder] [TO=folder]
-	@test -n "$(VIDEO)" || { echo "Name a video, or a folder of videos: make predict VIDEO=clip.mp4"; exit 1; }
-	@$(BIN)/python -m lib predict "$(VIDEO)" --study $(STUDY) $(if $(RUN),--run "$(RUN)") $(if $(TO),--to "$(TO)")
+	@test -n "$$VIDEO" || { echo "Name a video, or a folder of videos: make predict VIDEO=clip.mp4"; exit 1; }
+	@$(BIN)/python -m lib predict "$$VIDEO" --study "$$STUDY" $(if $(RUN),--run "$$RUN") $(if $(TO),--to "$$TO")
 
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
@@ -94,7 +96,7 @@ lint: .venv/installed  ## check the style of modules, notebooks and workflow, an
 	$(BIN)/mypy
 
 check-real: setup  ## mask real clips and compare with OpenFace: make check-real DATA=folder (without: four RAVDESS samples)
-	$(BIN)/python -m lib.faces.check_real $(if $(DATA),"$(DATA)")
+	$(BIN)/python -m lib.faces.check_real $(if $(DATA),"$$DATA")
 
 bench: setup  ## measure masking, decoding, a training step (ours, plain Keras), the full size; estimate the paper's whole study
 	$(BIN)/python tests/benchmarks/bench_masking.py
