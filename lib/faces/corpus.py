@@ -18,7 +18,7 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lib.base.arrays import read_npz
 from lib.base.checksums import code_digest, sha256

@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lib.base.checksums import code_digest
 from lib.base.files import write_table, write_text

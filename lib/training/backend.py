@@ -21,6 +21,8 @@ with stderr_shut():  # else a start-up message of oneDNN, which no log level sil
     import keras
     import tensorflow as tf
 
+tf.get_logger().setLevel("WARNING")  # else an export's temporary folder is named in notebook 14
+
 __all__ = ["configure", "environment", "keras", "tf"]
 
 _numerics: str | None = None  # what `configure` was given
