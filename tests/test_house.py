@@ -235,3 +235,14 @@ def test_the_table_of_files_names_tests_that_exist():
         assert f"def {test}(" in (paths.ROOT / "tests" / file).read_text(encoding="utf-8"), f"{file}::{test}"
     rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| file")]
     assert all("::" in row or "**Open" in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("target", "variable"), [("predict", "VIDEO"), ("export", "RUN"), ("data", "TO"), ("check-real", "DATA")]
+)
+def test_no_name_becomes_part_of_a_shell_command(target, variable):
+    """A name that a stranger chose could hold what the shell runs, such as `reboot` in backquotes."""
+    name = 'it\'s `reboot`; "x".mp4'
+    command = ["make", "--dry-run", target, f"{variable}={name}"]
+    shown = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout
+    assert f'"${variable}"' in shown and "reboot" not in shown
