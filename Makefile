@@ -27,6 +27,7 @@ help:  ## list the targets
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q lib  # else every process compiles it anew where PYTHONDONTWRITEBYTECODE is set, as in containers
 	@touch $@
 
 $(MODELS) &: .venv/installed
