@@ -7,8 +7,11 @@ STUDY ?= sample
 CREMAD ?= data/corpora/cremad
 RAVDESS ?= data/corpora/ravdess
 CORES ?= all
-# read by the shell from the environment: a name may hold spaces, quotes and what the shell would run
-export STUDY CREMAD RAVDESS VIDEO RUN TO DATA ACTORS
+# A name may hold spaces, quotes, dollar signs and what make or the shell would run: make takes it as it is, and the shell
+# reads it from the environment.
+NAMES := STUDY CREMAD RAVDESS VIDEO RUN TO DATA ACTORS
+$(foreach name,$(NAMES),$(eval override $(name) := $$(value $(name))))
+export $(NAMES)
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/python -m lib.run.workflow --cores $(CORES)
 MODELS := data/models/face_detector.tflite data/models/face_landmarks_detector.tflite

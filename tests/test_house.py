@@ -240,9 +240,12 @@ def test_the_table_of_files_names_tests_that_exist():
 @pytest.mark.parametrize(
     ("target", "variable"), [("predict", "VIDEO"), ("export", "RUN"), ("data", "TO"), ("check-real", "DATA")]
 )
-def test_no_name_becomes_part_of_a_shell_command(target, variable):
-    """A name that a stranger chose could hold what the shell runs, such as `reboot` in backquotes."""
-    name = 'it\'s `reboot`; "x".mp4'
+def test_no_name_becomes_part_of_a_command(target, variable, tmp_path):
+    """A name that a stranger chose could hold what make or the shell runs, such as `reboot` in backquotes."""
+    name = f'it\'s `reboot`; $x $(shell touch "{tmp_path}/ran") "x".mp4'
+    printed = ["make", "--eval", f"print:; @printenv {variable}", "print", f"{variable}={name}"]
+    assert subprocess.run(printed, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout == f"{name}\n"
     command = ["make", "--dry-run", target, f"{variable}={name}"]
     shown = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout
     assert f'"${variable}"' in shown and "reboot" not in shown
+    assert not (tmp_path / "ran").exists()

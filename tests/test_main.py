@@ -109,11 +109,8 @@ def test_a_step_without_the_one_before_it_names_the_table_and_the_command(step, 
 
 def test_the_command_for_a_file_of_the_users_names_the_file(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
-    for study, command in (
-        ("paper", "make paper"),
-        (tmp_path / "mine.yaml", f"make reproduce STUDY={tmp_path}/mine.yaml"),
-    ):
-        shutil.copy(CONFIG / "paper.yaml", tmp_path / "mine.yaml")
+    mine = shutil.copy(CONFIG / "paper.yaml", tmp_path / "mine.yaml")
+    for study, command in (("paper", "make paper"), (mine, f"make reproduce STUDY={mine}")):
         assert main(["summarise", "--study", str(study)]) == 1
         assert caplog.messages[-1].endswith(f"is not there; run `{command}` first.")
 
