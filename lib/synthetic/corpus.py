@@ -166,6 +166,7 @@ def render_corpus(
     stamp |= {"plan": hashlib.sha256(repr(planned).encode()).hexdigest()}
     _make_room(corpus, folder, paths, stamp)
     jobs = [(clip, path, seed) for clip, path in zip(planned, paths, strict=True) if not path.exists()]
+    jobs.sort(key=lambda job: job[0].actor)  # a process paints an actor's portrait once, not for each clip
     rendering = rendering_of(corpus)
     if rendering.tables is not None:
         people = [cast(rendering.first_actor + k) for k in range(actors)]
