@@ -127,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     def handle_error(self, request, client_address):
-        """Say nothing of clients that hang up, as a killed download does."""
+        """Say nothing of clients that hang up, as a download does that gives up: its connections are reset."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
