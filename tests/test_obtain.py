@@ -511,16 +511,21 @@ def clip_names(actor, modality, count=60):
     return names[:count]
 
 
+def undated(name):
+    """The entry `name` with the date of 1980; a bare name gets the time of now."""
+    return name if isinstance(name, zipfile.ZipInfo) else zipfile.ZipInfo(name)
+
+
 def archive(actor=1, entries=None, count=60):
-    """Bytes of an archive in the record's layout, with further `entries`."""
+    """Bytes of an archive in the record's layout, with further `entries`; the same at any time of day."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as content:
-        content.writestr(f"Actor_{actor:02d}/", "")
+        content.writestr(undated(f"Actor_{actor:02d}/"), "")
         for modality in ("01", "02"):
             for name in clip_names(actor, modality, count):
-                content.writestr(f"Actor_{actor:02d}/{name}", name.encode() * 20)
+                content.writestr(undated(f"Actor_{actor:02d}/{name}"), name.encode() * 20)
         for name, text in (entries or {}).items():
-            content.writestr(name, text)
+            content.writestr(undated(name), text)
     return out.getvalue()
 
 
