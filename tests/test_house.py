@@ -253,5 +253,5 @@ def test_no_name_becomes_part_of_a_command(target, variable, tmp_path):
 
     assert printed_by_make("--eval", f"print:; @printenv {variable}", "print") == f"{name}\n"
     shown = printed_by_make("--dry-run", target)
-    assert f'"${variable}"' in shown and "reboot" not in shown
+    assert shown.count(f"${variable}") == shown.count(f'"${variable}"') > 0 and "reboot" not in shown
     assert not (tmp_path / "ran").exists()
