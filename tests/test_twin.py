@@ -21,6 +21,8 @@ from lib.measures import votes
 from lib.measures.chosen import split_pair
 from lib.sequences import splits
 from lib.study import load
+from lib.study.cells import Cell, spelled
+from lib.study.choices import BLOCKS
 from lib.study.publication import assumptions
 from lib.synthetic import DIALS, frames_of, plan, render_clip, render_corpus
 from lib.synthetic import corpus as module
@@ -182,13 +184,18 @@ def test_the_trainings_of_the_twin_that_are_kept_are_whole_and_those_of_the_read
     assert {*sealed(seal)} == {path for path in record.rglob("*") if path.is_file()}
     kept = [cell for cell in twin.trainings if (record / cell.run).exists()]
     assert {cell.run for cell in kept} == {path.name for path in record.iterdir() if path.is_dir()}
-    mixed, apart = (
-        json.loads((record / cell.run / "metrics.json").read_text(encoding="utf-8")) for cell in split_pair(twin)
-    )
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    measured = {cell: json.loads((record / cell.run / "metrics.json").read_text(encoding="utf-8")) for cell in kept}
+    shown = {cell: f"{100 * metrics['test_accuracy']:.1f}" for cell, metrics in measured.items()}
+    mixed, apart = split_pair(twin)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = " ".join(readme.split())
     assert f"{len(kept)} of them have been run" in text
-    assert f"right in {100 * mixed['test_accuracy']:.1f} % of the {mixed['sequences']['test']:,} test sequences" in text
-    assert f"with actors apart in {100 * apart['test_accuracy']:.1f} %" in text
+    assert f"Of the {measured[mixed]['sequences']['test']:,} test sequences of the random split" in text
+    network, rate = f"{apart.layers}-layer network", spelled(apart.learning_rate)
+    assert f"With actors apart the {network} has {shown[apart]} % at {rate}." in text
+    for rate, epochs in {(cell.learning_rate, cell.epochs) for cell in twin.grid if cell in measured}:
+        row = [shown.get(Cell(layers, rate, epochs), "-") for layers in BLOCKS]
+        assert " | ".join([f"| {spelled(rate)}, {epochs} epochs", *row]) in readme
 
 
 def test_where_nothing_was_trained_or_kept_is_one_sentence(tmp_path, monkeypatch):
