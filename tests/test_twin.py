@@ -189,7 +189,7 @@ def test_the_trainings_of_the_twin_that_are_kept_are_whole_and_those_of_the_read
     mixed, apart = split_pair(twin)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     text = " ".join(readme.split())
-    assert f"{len(kept)} of them have been run" in text
+    assert f"{len(kept)} of the {len(twin.trainings)} have been run" in text
     assert f"Of the {measured[mixed]['sequences']['test']:,} test sequences of the random split" in text
     network, rate = f"{apart.layers}-layer network", spelled(apart.learning_rate)
     assert f"With actors apart the {network} has {shown[apart]} % at {rate}." in text
