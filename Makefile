@@ -84,7 +84,7 @@ predict: setup  ## predict the emotions in your own video: make predict VIDEO=cl
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-test test-all: setup lint  ## run the tests (-all: with every hostile input, not a fifth)
+test test-all: setup lint  ## run the tests (-all: with every hostile input, and emulated processors)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(if $(filter test-all,$@),-m "")
 
 test-portable: setup  ## compare bytes under five emulated processors and natively (Debian's qemu-user; some ten minutes)

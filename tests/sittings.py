@@ -38,6 +38,11 @@ def seals_of_sequences(study, record):
     return [(file, record / f"{corpus}_{file.name}") for corpus, file in made.items()]
 
 
+def refuse_altered(record):
+    """Raise InputProblem if a file in `record` is not as it was kept."""
+    refuse_damaged(seal_of_record(record), "get it back from git (`git checkout`)")
+
+
 def refuse_other_sequences(study, record):
     """Raise InputProblem if the workspace has other sequences than those of the kept trainings, or none."""
     for made, kept in seals_of_sequences(study, record):
@@ -56,7 +61,7 @@ def with_networks(study, done):
 def keep(study, record):
     """Copy every training that is done into `record`; those that are there already stay."""
     if seal_of_record(record).exists():
-        refuse_damaged(seal_of_record(record))
+        refuse_altered(record)
         refuse_other_sequences(study, record)
     done = [cell for cell in study.trainings if (study.training(cell) / "metrics.json").exists()]
     if not done:
@@ -82,7 +87,7 @@ def put(study, record):
         raise InputProblem(
             record, "has no checksums: no training was kept", f"keep some: sittings.py keep {study.name}"
         )
-    refuse_damaged(seal_of_record(record))
+    refuse_altered(record)
     refuse_other_sequences(study, record)
     number = 0
     # shorter trainings first: a longer one may continue one of them

@@ -1,4 +1,4 @@
-"""The same bytes on another processor: what decides it, and, where qemu-user is there, two emulated processors."""
+"""The same bytes on another processor: what decides it, and, in `make test-all`, two emulated processors."""
 
 import json
 import os
@@ -118,6 +118,7 @@ def test_verify_finds_a_changed_number(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(
     not shutil.which(emulated.QEMU), reason="qemu-user is not installed: no emulated processor to compare"

@@ -214,6 +214,12 @@ def test_a_study_goes_on_in_another_sitting_with_the_trainings_that_were_kept(wo
         with pytest.raises(InputProblem, match="ravdess/sequences.checksums.json: is not that of the kept trainings"):
             step(tiny, record)
 
+    kept = record / TRAININGS[0] / "metrics.json"
+    kept.write_text(kept.read_text().replace("1", "2", 1))
+    for step in (sittings.keep, sittings.put):
+        with pytest.raises(InputProblem, match="has changed since its step left it; get it back from git"):
+            step(tiny, record)
+
 
 def test_changing_a_cell_runs_that_cell_and_what_depends_on_it(workspace, tmp_path):
     content = yaml.safe_load((CONFIG / "tiny.yaml").read_text())

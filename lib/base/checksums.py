@@ -116,11 +116,11 @@ def damaged(seal: str | os.PathLike) -> Iterator[tuple[Path, str]]:
             yield path, f"cannot be read ({error.strerror})"
 
 
-def refuse_damaged(seal: str | os.PathLike) -> None:
+def refuse_damaged(seal: str | os.PathLike, remedy: str = AGAIN) -> None:
     """Raise InputProblem for a file in `seal` that its step wrote differently; do nothing if `seal` does not exist."""
     if Path(seal).exists():
         for path, what in damaged(seal):
-            raise InputProblem(path, what, AGAIN)
+            raise InputProblem(path, what, remedy)
 
 
 def verified(path: str | os.PathLike, seal: str | os.PathLike | None = None) -> Path:
