@@ -20,10 +20,10 @@ from lib.corpora.registry import CORPORA
 from lib.measures import votes
 from lib.measures.chosen import split_pair
 from lib.sequences import splits
-from lib.study import load
+from lib.study import load, publication
 from lib.study.cells import Cell, spelled
 from lib.study.choices import BLOCKS
-from lib.study.publication import assumptions, table
+from lib.study.publication import assumptions
 from lib.synthetic import DIALS, frames_of, plan, render_clip, render_corpus
 from lib.synthetic import corpus as module
 from lib.synthetic.actors import cast
@@ -195,7 +195,7 @@ def test_the_trainings_of_the_twin_that_are_kept_are_whole_and_those_of_the_read
     for rate, epochs in {(cell.learning_rate, cell.epochs) for cell in twin.grid}:
         row = [shown.get(Cell(layers, rate, epochs), "-") for layers in BLOCKS]
         assert " | ".join([f"| {spelled(rate)}, {epochs} epochs", *row, ""]).rstrip() in text
-    papers = table("table1").set_index(["layers", "learning_rate", "epochs"])["test_accuracy"]
+    papers = publication.table("table1").set_index(["layers", "learning_rate", "epochs"])["test_accuracy"]
     low = [(layers, 1e-5, epochs) for layers in (5, 6) for epochs in (50, 75)]
     ours = np.reshape([measured[Cell(*row)]["test_accuracy"] for row in low], (2, 2))
     theirs = np.reshape([papers[row] for row in low], (2, 2))
