@@ -180,7 +180,7 @@ def test_actors_are_told_where_the_features_hold_them():
 
 
 def test_windows_of_a_clip_do_not_tell_each_others_actor():
-    """The features hold the clip alone: if its other window were in the training folds, all would be right."""
+    """The features show only which clip it is: if its other window were in the training folds, all would be right."""
     table, features, _ = people()
     predictions = agreement.predict_actors(features, table, 2021)
     assert uncertainty.accuracy_interval(predictions, truth="actor")[0] < 0.45
@@ -199,6 +199,6 @@ def test_too_few_people_are_refused():
     table, clip, _ = people(clips=1)
     with pytest.raises(ValueError, match="too few"):
         agreement.predict_actors(clip, table, 2021)
-    alone = table.assign(actor=1, clip=range(len(table)))
+    one_actor = table.assign(actor=1, clip=range(len(table)))
     with pytest.raises(ValueError, match="1 actors"):
-        agreement.predict_actors(clip, alone, 2021)
+        agreement.predict_actors(clip, one_actor, 2021)

@@ -244,9 +244,9 @@ def test_what_was_not_run_is_said_to_be_missing(study, texts):
     range_ = {"changes": [0.5, 0.61], "both": [0.4, 0.61], "seeds": [0.4, 0.6]}
     change(study.runs("11_sensitivity") / "default", reference={"run": "6-layer"}, seeds=5, trainings=4)
     change(study.runs("11_sensitivity") / "default", range={"test": range_, "transfer": range_})
-    alone = {"seeds": 1, "mean": 0.555, "sd": None, "lowest": 0.555, "highest": 0.555, "low": 0.51, "high": 0.62}
-    several = alone | {"seeds": 5, "sd": 0.0234, "highest": 0.6}
-    networks = {"random": {"6-layer": several | {"ECE": 0.1}}, "actor": {"6-layer": alone | {"ECE": 0.2}}}
+    single = {"seeds": 1, "mean": 0.555, "sd": None, "lowest": 0.555, "highest": 0.555, "low": 0.51, "high": 0.62}
+    several = single | {"seeds": 5, "sd": 0.0234, "highest": 0.6}
+    networks = {"random": {"6-layer": several | {"ECE": 0.1}}, "actor": {"6-layer": single | {"ECE": 0.2}}}
     folder = study.runs("10_uncertainty") / "default"
     change(folder, networks=networks, reference="6-layer", gaps={"random - actor": {"6-layer": {"points": 4.2}}})
     majority = {"seeds": 5, "accuracy": 0.17, "low": 0.1, "high": 0.2}

@@ -239,7 +239,7 @@ def test_snakemake_killed_at_random_moments_and_started_twice(study, corpus):
 
 
 def test_a_job_that_a_killed_run_left_is_ended_before_the_next_one_starts(tmp_path):
-    """Such a job may still be importing, and knows of no lock; another workspace's jobs are left alone."""
+    """Such a job may still be importing, and knows of no lock; another workspace's jobs are not touched."""
     lock = tmp_path / ".snakemake/study.lock"
     lock.parent.mkdir()
     ended = subprocess.Popen(["true"])
@@ -281,8 +281,8 @@ def test_make_clean_leaves_a_run_alone(tmp_path):
     lock = tmp_path / ".snakemake/study.lock"
     command = [sys.executable, "-m", "lib.run.workflow", "clean", "data/sample"]
     options = {"cwd": ROOT, "env": os.environ | {"STUDY_WORKSPACE": str(tmp_path)}, "capture_output": True}
-    with open(lock, "w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with open(lock, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         done = subprocess.run(command, text=True, **options)
     assert done.returncode == 1 and "a study is running here already" in done.stderr and data.exists()
     assert subprocess.run(command, **options).returncode == 0

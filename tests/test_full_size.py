@@ -9,7 +9,7 @@ BENCH = Path(__file__).parent / "benchmarks/bench_full_size.py"
 
 
 def test_training_on_5000_sequences_stays_below_3_gb():
-    """The widest network, no copy of the whole array: as float32 alone it would be 3.5 GB."""
+    """The widest network, no copy of the whole array: as float32 the array would be 3.5 GB."""
     command = [sys.executable, BENCH, "--only", "train", "--layers", "7", "--steps", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -119,13 +119,13 @@ def test_a_lost_face_is_a_new_one_where_it_is_found_again(tracker, take):
     nothing = np.full_like(frames[0], 128)
     points, success = tracker.track([*frames[:6], nothing, *moved])
     assert success.tolist() == [True] * 6 + [False] + [True] * 3
-    alone = [tracker.track(part)[0] for part in (frames[:6], moved)]
-    assert np.array_equal(points[success], np.concatenate(alone))
+    one_by_one = [tracker.track(part)[0] for part in (frames[:6], moved)]
+    assert np.array_equal(points[success], np.concatenate(one_by_one))
     # found in the very next frame, far away
     moved = [np.roll(frame, 150, axis=1) for frame in frames[6:9]]
-    alone = [tracker.track(part)[0] for part in (frames[:6], moved)]
+    one_by_one = [tracker.track(part)[0] for part in (frames[:6], moved)]
     points, success = tracker.track([*frames[:6], *moved])
-    assert success.all() and np.array_equal(points, np.concatenate(alone))
+    assert success.all() and np.array_equal(points, np.concatenate(one_by_one))
 
 
 @needs_models

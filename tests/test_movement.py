@@ -130,8 +130,8 @@ def test_sequences_are_drawn_in_their_order_and_padded_with_the_last_frame(corpu
     (points,) = (np.load(faces / f"{first['actor']}.npz")["landmarks"],)
     start = dict(zip(*(np.load(faces / f"{first['actor']}.npz")[n] for n in ("clips", "offsets")), strict=False))
     frames = np.array([3, 39, 39])
-    alone = draw(clip_of(videos[first["clip"]]), SEED, frames, points[start[first["clip"]] + frames], at_rest=False)
-    assert np.array_equal(shown[0], alone)
+    drawn = draw(clip_of(videos[first["clip"]]), SEED, frames, points[start[first["clip"]] + frames], at_rest=False)
+    assert np.array_equal(shown[0], drawn)
 
 
 def test_a_missing_actors_file_is_one_sentence(corpus, tmp_path):

@@ -208,11 +208,11 @@ def test_a_planted_accuracy_is_covered():
 @pytest.mark.parametrize("single", [False, True])
 def test_a_single_training_takes_the_spread_that_it_is_given(single):
     counts = np.stack([np.arange(1.0, 9), np.full(8, 10.0)], axis=-1)[None]
-    alone, spread = (
+    own, spread = (
         intervals.estimate(counts, lambda t: t[..., :1] / t[..., 1:], over_actors=not single, spread=given)
         for given in (None, (0.1, 5))
     )
-    assert np.isnan(alone.half[0]) if single else alone.half[0] < spread.half[0]
+    assert np.isnan(own.half[0]) if single else own.half[0] < spread.half[0]
     if single:
         assert spread.half[0] == pytest.approx(0.1 * 2.7764451)
 

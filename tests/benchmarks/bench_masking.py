@@ -48,11 +48,11 @@ def measure(clips: list[Path]) -> tuple[float, float, float]:
     mask_clip(clips[0], tracker)  # warm
     rounds = []
     for _ in range(ROUNDS):
-        alone = whole = 0.0
+        decoding = whole = 0.0
         for clip in clips:
-            alone += cpu_seconds(decode, clip)
+            decoding += cpu_seconds(decode, clip)
             whole += cpu_seconds(mask_clip, clip, tracker)
-        rounds.append((alone / frames * 1e3, whole / frames * 1e3, whole / alone))
+        rounds.append((decoding / frames * 1e3, whole / frames * 1e3, whole / decoding))
     return tuple(median(column) for column in zip(*rounds, strict=True))
 
 
@@ -92,8 +92,8 @@ def show(name: str, value: str, note: str = "") -> None:
 
 def report(name: str, clips: list[Path], goal: float | None) -> None:
     """Measure one set of clips and write its rows."""
-    alone, whole, ratio = measure(clips)
-    show(f"decoding, {name}", f"{alone:.2f} ms/frame")
+    decoding, whole, ratio = measure(clips)
+    show(f"decoding, {name}", f"{decoding:.2f} ms/frame")
     show(f"masking, {name}", f"{whole:.2f} ms/frame", f"{1000 / whole:.0f} frames a second a core")
     note = "" if goal is None else f"goal: at most {goal:g}: {'met' if ratio <= goal else 'MISSED'}"
     show(f"masking / decoding, {name}", f"{ratio:.2f}", note)

@@ -63,7 +63,7 @@ def configure(folder: Path) -> int:
     for name in FILES:
         file = CONFIGURATION / name
         if file.exists() and not file.read_text().startswith(OURS):
-            sys.exit(f"{file} belongs to a Slurm of this machine, which is left alone: run this in a container.")
+            sys.exit(f"{file} belongs to a Slurm of this machine, which is not touched: run this in a container.")
     # "NodeName=vm CPUs=2 Boards=1 ... RealMemory=24103", then the time since the start
     hardware = run("slurmd", "-C").splitlines()[0].split()[1:]
     host = socket.gethostname().split(".")[0]
@@ -71,7 +71,7 @@ def configure(folder: Path) -> int:
     (folder / "state").mkdir()
     (folder / "spool").mkdir()
     (CONFIGURATION / "slurm.conf").write_text(OURS + SLURM_CONF.format(**values))
-    # "slurm-wlm 22.05.8"; later ones look for cgroups unless told, earlier ones do not know the word
+    # "slurm-wlm 22.05.8"; later ones look for cgroups unless the file forbids it, earlier ones do not know the option
     if tuple(map(int, run("slurmd", "-V").split()[1].split(".")[:2])) >= (23, 11):
         (CONFIGURATION / "cgroup.conf").write_text(OURS + "CgroupPlugin=disabled\n")
     return int(dict(part.split("=") for part in hardware)["CPUs"])
