@@ -1,8 +1,9 @@
 """Run a study that takes longer than one sitting: ``python tests/sittings.py keep twin``, and later ``put twin``.
 
 `keep` copies what every finished training measured into ``tests/<study>_runs``, with the networks that notebooks read
-and the checksums of the sequences. `put` copies all of it back into a workspace whose sequences have these checksums,
-so that `make` goes on with the trainings that are left.
+and the checksums of the sequences. The newest checkpoint of a training that is not finished goes into
+``tests/<study>_checkpoints``. `put` copies all of it back into a workspace whose sequences have these checksums. Then
+`make` continues the trainings that were begun and runs those that are left.
 """
 
 import lib  # noqa: F401, I001  before NumPy
@@ -58,14 +59,61 @@ def with_networks(study, done):
     return {*networks} & {*done}
 
 
+def checkpoints_of(study, record):
+    """The folder beside `record` with one checkpoint of every training that the next sitting continues."""
+    return record.with_name(f"{study.name}_checkpoints")
+
+
+def newest(folder):
+    """The checkpoint of the latest epoch in `folder`, or None."""
+    return max(folder.glob("epoch-*.npz"), default=None, key=lambda file: file.name)
+
+
+def keep_checkpoints(study, record):
+    """Keep the newest checkpoint of each unfinished training, or else of the finished one that it continues."""
+    kept = checkpoints_of(study, record)
+    done = [cell for cell in study.trainings if (record / cell.run / "metrics.json").exists()]
+    wanted = set()
+    for cell in (cell for cell in study.trainings if cell not in done):
+        for source in filter(None, (cell, cell.continued(done))):
+            found = [newest(folder) for folder in (study.training(source) / "checkpoints", kept / source.run)]
+            file = max(filter(None, found), default=None, key=lambda file: file.name)
+            if file:
+                to = kept / source.run / file.name
+                to.parent.mkdir(parents=True, exist_ok=True)
+                if file != to:
+                    shutil.copy(file, to)
+                wanted.add(to)
+                break
+    for old in {*kept.glob("*/*")} - wanted:
+        old.unlink()
+    for folder in kept.glob("*"):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    return sorted(wanted)
+
+
+def put_checkpoints(study, record):
+    """Copy the kept checkpoints into the workspace, except where a training is further there."""
+    kept = [(cell, newest(checkpoints_of(study, record) / cell.run)) for cell in study.trainings]
+    begun = [(study.training(cell) / "checkpoints", file) for cell, file in kept if file]
+    for folder, file in begun:
+        there = newest(folder)
+        if there is None or there.name < file.name:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, folder)
+    return len(begun)
+
+
 def keep(study, record):
-    """Copy every training that is done into `record`; those that are there already stay."""
+    """Copy every training that is done into `record`, those that are there already stay; and the checkpoints."""
     if seal_of_record(record).exists():
         refuse_altered(record)
         refuse_other_sequences(study, record)
     done = [cell for cell in study.trainings if (study.training(cell) / "metrics.json").exists()]
-    if not done:
-        raise InputProblem(study.runs(TRAINING), "has no finished training", f"run `make {study.name}` first")
+    if not done and not any(newest(study.training(cell) / "checkpoints") for cell in study.trainings):
+        raise InputProblem(study.runs(TRAINING), "has no training", f"run `make {study.name}` first")
+    record.mkdir(parents=True, exist_ok=True)
     networks = with_networks(study, done)
     for cell in done:
         made, kept = study.training(cell), record / cell.run
@@ -77,8 +125,10 @@ def keep(study, record):
             (kept / NETWORK).unlink(missing_ok=True)
     for file, kept in seals_of_sequences(study, record):
         shutil.copy(file, kept)
-    seal(seal_of_record(record), (path for path in record.rglob("*") if path.is_file()))
+    begun = keep_checkpoints(study, record)
+    seal(seal_of_record(record), [*(path for path in record.rglob("*") if path.is_file()), *begun])
     log.info("%d of %d trainings are kept in %s", len(done), len(study.trainings), record)
+    log.info("%d checkpoints are kept in %s", len(begun), checkpoints_of(study, record))
 
 
 def put(study, record):
@@ -99,7 +149,8 @@ def put(study, record):
             if subprocess.run([*command, "--config", f"study={study.name}"], check=False).returncode:
                 raise InputProblem(workspace(), "Snakemake did not take over the trainings", "see its message above")
         number += len(marks)
-    log.info("%d trainings put into %s", number, workspace())
+    begun = put_checkpoints(study, record)
+    log.info("%d trainings and %d checkpoints put into %s", number, begun, workspace())
 
 
 def copied(study, cell, record):

@@ -181,7 +181,11 @@ def test_the_published_folds_hold_for_the_twins_actors(clips):
 def test_the_trainings_of_the_twin_that_are_kept_are_whole_and_those_of_the_readme():
     twin, record, seal = load("twin"), ROOT / "tests/twin_runs", ROOT / "tests/twin_runs.checksums.json"
     assert altered_runs(seal) == []
-    assert {*sealed(seal)} == {path for path in record.rglob("*") if path.is_file()}
+    begun = sittings.checkpoints_of(twin, record)
+    assert {*sealed(seal)} == {path for folder in (record, begun) for path in folder.rglob("*") if path.is_file()}
+    left = [cell for cell in twin.trainings if not (record / cell.run).exists()]
+    continued = {start.run for cell in left for start in (cell, cell.continued(twin.trainings)) if start}
+    assert {path.name for path in begun.glob("*")} <= continued
     kept = [cell for cell in twin.trainings if (record / cell.run).exists()]
     assert {cell.run for cell in kept} == {path.name for path in record.iterdir() if path.is_dir()}
     measured = {cell: json.loads((record / cell.run / "metrics.json").read_text(encoding="utf-8")) for cell in kept}
@@ -209,7 +213,7 @@ def test_the_trainings_of_the_twin_that_are_kept_are_whole_and_those_of_the_read
 
 def test_where_nothing_was_trained_or_kept_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("STUDY_WORKSPACE", str(tmp_path))
-    with pytest.raises(InputProblem, match="has no finished training; run `make twin` first"):
+    with pytest.raises(InputProblem, match="has no training; run `make twin` first"):
         sittings.keep(load("twin"), tmp_path / "twin_runs")
     with pytest.raises(InputProblem, match="no training was kept"):
         sittings.put(load("twin"), tmp_path / "twin_runs")

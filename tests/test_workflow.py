@@ -190,10 +190,20 @@ def test_a_result_without_snakemakes_record_of_its_settings_is_made_again(worksp
 def test_a_study_goes_on_in_another_sitting_with_the_trainings_that_were_kept(workspace, monkeypatch):
     """What a first sitting has trained is kept; a second one makes the data anew, and trains what is left."""
     first, second, record = (workspace.parent / name for name in ("first_sitting", "second_sitting", "tiny_runs"))
-    shutil.copytree(workspace, first, symlinks=True, ignore=shutil.ignore_patterns(TRAININGS[-1]))
+    longer, last = TRAININGS[3], TRAININGS[-1]  # not begun, and ended after its first epoch
+    shutil.copytree(workspace, first, symlinks=True, ignore=shutil.ignore_patterns(longer, last))
+    trainings = "papermill_runs/tiny/04_training_run"
+    checkpoint = f"{trainings}/{last}/checkpoints/epoch-0001.npz"
+    (first / checkpoint).parent.mkdir(parents=True)
+    shutil.copy(workspace / checkpoint, first / checkpoint)
     monkeypatch.setenv("STUDY_WORKSPACE", str(first))
-    sittings.keep(load("tiny"), record)
-    assert {path.name for path in record.iterdir() if path.is_dir()} == {*TRAININGS[:-1]}
+    for _ in range(2):  # keeping again changes nothing
+        sittings.keep(load("tiny"), record)
+        assert {path.name for path in record.iterdir() if path.is_dir()} == {*TRAININGS} - {longer, last}
+        begun = sittings.checkpoints_of(load("tiny"), record)
+        kept = {path.relative_to(begun).as_posix() for path in begun.rglob("*.npz")}
+        assert kept == {f"{TRAININGS[2]}/epoch-0001.npz", f"{last}/epoch-0001.npz"}
+        shutil.rmtree(first / trainings / last, ignore_errors=True)
 
     for name in ("data", ".snakemake"):
         shutil.copytree(workspace / name, second / name, symlinks=True)
@@ -203,8 +213,10 @@ def test_a_study_goes_on_in_another_sitting_with_the_trainings_that_were_kept(wo
         repair.record(tiny.training(cell) / "metrics.json").unlink()
     sittings.put(tiny, record)
     planned = jobs(make(second, "--dry-run", "--until", "train_cell"))
-    assert planned == {"train_cell": 1, "total": 1}
-    for cell in tiny.trainings[:-1]:
+    assert planned == {"train_cell": 2, "total": 2}
+    assert (second / checkpoint).read_bytes() == (workspace / checkpoint).read_bytes()
+    assert (second / trainings / TRAININGS[2] / "checkpoints/epoch-0001.npz").exists()
+    for cell in (cell for cell in tiny.trainings if cell.run not in (longer, last)):
         left = json.loads((workspace / "papermill_runs/tiny/04_training_run" / cell.run / "metrics.json").read_text())
         assert results.run_metrics(tiny, cell) == left
         assert len(results.predictions(tiny, cell)) == left["sequences"]["test"]
