@@ -76,8 +76,8 @@ def keep_checkpoints(study, record):
     wanted = set()
     for cell in (cell for cell in study.trainings if cell not in done):
         for source in filter(None, (cell, cell.continued(done))):
-            found = [newest(folder) for folder in (study.training(source) / "checkpoints", kept / source.run)]
-            file = max(filter(None, found), default=None, key=lambda file: file.name)
+            # that of the workspace first: one of an earlier sitting may be of other code, and of a later epoch
+            file = newest(study.training(source) / "checkpoints") or newest(kept / source.run)
             if file:
                 to = kept / source.run / file.name
                 to.parent.mkdir(parents=True, exist_ok=True)
